@@ -1,15 +1,15 @@
 import MergeEngine
 import Testing
 
-@Suite("Units: numbers as bytes")
+@Suite("Units: encoding integers as bytes")
 struct ByteCodingTests {
-  /// Numbers at which the byte count changes, and adjacent ones.
+  /// Integers at which the encoded byte count changes, and their neighbors.
   private static let edges: [UInt64] = (0..<64).flatMap { (shift: UInt64) -> [UInt64] in
     let power: UInt64 = 1 << shift
     return [power - 1, power, power | 1]
   }
 
-  @Test("variable-length numbers round-trip in as few bytes as seven bits each allow")
+  @Test("variable-length integers survive a round trip and use the fewest bytes at 7 bits per byte")
   func roundTrip() {
     for number in Self.edges {
       var writer = ByteWriter()
@@ -23,7 +23,7 @@ struct ByteCodingTests {
     }
   }
 
-  @Test("a truncated variable-length number is rejected")
+  @Test("a truncated variable-length integer is rejected")
   func cut() {
     for number in Self.edges {
       var writer = ByteWriter()
@@ -37,7 +37,7 @@ struct ByteCodingTests {
   }
 
   @Test(
-    "a variable-length number of more than 64 bits is rejected",
+    "a variable-length integer of more than 64 bits is rejected",
     arguments: [
       [UInt8](repeating: 0xFF, count: 9) + [0x02], [UInt8](repeating: 0xFF, count: 9) + [0x7F],
       [UInt8](repeating: 0x80, count: 10) + [0x01], [UInt8](repeating: 0x80, count: 9) + [0x02],
@@ -48,7 +48,7 @@ struct ByteCodingTests {
     #expect(reader.nextVariable() == nil)
   }
 
-  @Test("fixed-width numbers are little-endian and round-trip")
+  @Test("fixed-width integers are little-endian and survive a round trip")
   func fixed() {
     var writer = ByteWriter()
     writer.append(0x0102_0304 as UInt32)
@@ -80,7 +80,7 @@ struct ByteCodingTests {
     #expect(reader.next(3) == [1, 2, 3])
   }
 
-  @Test("padding ends at the next multiple")
+  @Test("padding extends to the next multiple of the alignment")
   func padding() {
     for byteCount in 0...17 {
       var writer = ByteWriter()

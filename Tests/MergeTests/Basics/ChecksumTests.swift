@@ -24,7 +24,7 @@ struct ChecksumTests {
     #expect(crc.value == 0x6C40_DF5F_0B49_7347)
   }
 
-  @Test("bytes in two pieces have the same checksum as in one")
+  @Test("a checksum computed over two pieces equals the checksum of the whole")
   func pieces() {
     let bytes = (0..<200).map { UInt8(truncatingIfNeeded: $0 &* 37) }
     var whole = CRC64()
@@ -57,7 +57,7 @@ struct ChecksumTests {
 @Suite("Checksums: metadata blocks")
 struct BlockChecksumTests {
   @Test(
-    "zero-filled blocks have the known checksum of their kind",
+    "a zero-filled block of each kind has the known checksum",
     arguments: [
       (.superblock, 0x58CF_D397), (.btreeNode, 0x58CC_7E82), (.spaceMapBitmap, 0x58CE_0B1A),
       (.spaceMapIndex, 0x58CF_D54F),
@@ -66,7 +66,7 @@ struct BlockChecksumTests {
     expectProven(BlockBytes(), kind, checksum: checksum)
   }
 
-  @Test("a superblock has the known checksum")
+  @Test("a sample superblock has the known checksum")
   func superblock() {
     var block = BlockBytes()
     for (byteOffset, number) in [
@@ -79,7 +79,7 @@ struct BlockChecksumTests {
     expectProven(block, .superblock, checksum: 0xBDC4_95B9)
   }
 
-  @Test("a leaf has the known checksum")
+  @Test("a sample B-tree leaf has the known checksum")
   func leaf() {
     var block = BlockBytes()
     for (byteOffset, number) in [(4, 2), (16, 2), (20, 252), (24, 8)] as [(Int, UInt32)] {
@@ -91,14 +91,14 @@ struct BlockChecksumTests {
     expectProven(block, .btreeNode, checksum: 0x9D86_FE72)
   }
 
-  /// Expects the checksum to be valid for this kind of block only, and for these bytes only.
+  /// Expects the checksum to be valid only for this kind of block and only for these bytes.
   private func expectProven(_ unsealed: BlockBytes, _ kind: BlockKind, checksum: UInt32) {
     var block = unsealed
     block.set(checksum, at: 0)
     for other in BlockKind.allCases {
       #expect((fault(block, as: other) == nil) == (other == kind), "as \(other)")
     }
-    // The fault names the block's actual kind instead of a wrong checksum.
+    // The fault reports the block's actual kind rather than a bad checksum.
     let other: BlockKind = kind == .btreeNode ? .superblock : .btreeNode
     #expect(fault(block, as: other)?.reason.hasPrefix("it is a ") == true)
     for byteOffset in stride(from: 0, to: BlockKind.blockByteCount, by: 17) {

@@ -7,7 +7,7 @@ import Testing
 @Suite("Paths: bytes and text")
 struct PathTextTests {
   @Test(
-    "valid UTF-8 converts to the same text",
+    "valid UTF-8 bytes convert to the same text",
     arguments: ["", "/a b", "/caf\u{E9}", "/\u{FFFD}", "/😀", "/e\u{301}"])
   func valid(text: String) {
     #expect(PathText.text(text.utf8).unicodeScalars.elementsEqual(text.unicodeScalars))
@@ -15,7 +15,7 @@ struct PathTextTests {
     #expect(PathText.isText(text))
   }
 
-  @Test("an invalid UTF-8 byte and the replacement character have different texts")
+  @Test("an invalid UTF-8 byte and the replacement character convert to different text")
   func replacementCharacter() {
     let latin1 = PathText.text([0x62, 0xE9, 0x2E])
     #expect(latin1 != PathText.text(Array("b\u{FFFD}.".utf8)))
@@ -23,7 +23,7 @@ struct PathTextTests {
     #expect(PathText.bytes(of: latin1) == [0x62, 0xE9, 0x2E])
   }
 
-  @Test("every byte sequence round-trips, and different sequences have different texts")
+  @Test("every byte sequence survives a round trip, and different sequences give different text")
   func reversible() {
     let seed = Seed.current
     var generator = seed.generator
@@ -47,27 +47,27 @@ struct PathTextTests {
     }
   }
 
-  @Test("a valid name with a scalar that stands for a byte differs from that byte")
+  @Test("a valid name containing a scalar used to represent raw bytes differs from the raw byte")
   func privateScalar() {
     let text = PathText.text(Array("\u{10FEE9}".utf8))
     #expect(text != PathText.text([0xE9]))
     #expect(PathText.bytes(of: text) == Array("\u{10FEE9}".utf8))
   }
 
-  @Test("a path with a zero byte leads to no file")
+  @Test("a path that contains a zero byte does not name any file")
   func zero() {
     #expect("/etc/passwd\0.img".systemPath == [0])
     #expect(!FileSystem.exists("/etc\0/x"))
   }
 
-  @Test("characters that a terminal would act on are escaped")
+  @Test("characters that would control a terminal are escaped")
   func escaped() {
     let bytes: [UInt8] = [0x1B, 0x5B, 0x32, 0x4B, 0x0D, 0x61, 0x7F, 0xC2, 0x9B, 0x0A, 0xE9, 0x09]
     #expect(TerminalText.escaped(PathText.text(bytes)) == #"\x1B[2K\ra\x7F\xC2\x9B\n\xE9\t"#)
     #expect(TerminalText.escaped("/caf\u{E9} \u{10000}") == "/caf\u{E9} \u{10000}")
   }
 
-  @Test("a shell passes a quoted word on byte by byte", .waitsForPrograms)
+  @Test("a shell passes a quoted word through with every byte unchanged", .waitsForPrograms)
   func quoted() throws {
     let seed = Seed.current
     var generator = seed.generator

@@ -3,10 +3,11 @@ import Testing
 
 @Suite("Units: sets of ranges")
 struct RangeSetTests {
-  /// The places of the exhaustive test, where each set is given by one bit per place.
+  /// The number of positions in the exhaustive test, which encodes each set with one bit per
+  /// position.
   private static let placeCount: UInt64 = 8
 
-  @Test("inserting and removing any range in any small set matches a bitmap")
+  @Test("inserting or removing any range in any small set matches a reference bitmap")
   func exhaustively() {
     var wrong: [String] = []
     for bits in 0..<(1 << Self.placeCount) as Range<UInt64> {
@@ -35,7 +36,7 @@ struct RangeSetTests {
     #expect(wrong.prefix(3) == [])
   }
 
-  @Test("random ranges over more places match a bitmap")
+  @Test("random ranges over a wider span match a reference bitmap")
   func random() {
     let seed = Seed.current
     var generator = seed.generator
@@ -55,7 +56,7 @@ struct RangeSetTests {
     }
   }
 
-  @Test("ranges of the largest numbers work like those of small ones")
+  @Test("ranges near the maximum integer work the same as ranges of small integers")
   func largest() {
     var set = RangeSet()
     set.insert(ByteRange(start: .max - 1, end: .max))
@@ -86,14 +87,15 @@ struct RangeSetTests {
       && set.isEmpty == (bits == 0) && isApart(set)
   }
 
-  /// Returns true if the ranges ascend, do not touch, and are not empty.
+  /// Returns true if the ranges in the set are in ascending order, separated by gaps, and not
+  /// empty.
   private static func isApart(_ set: RangeSet) -> Bool {
     zip(set.ranges, set.ranges.dropFirst()).allSatisfy { $0.end < $1.start }
       && set.ranges.allSatisfy { !$0.isEmpty }
   }
 }
 
-@Suite("Units: ranges of bytes")
+@Suite("Units: byte ranges")
 struct ByteRangeTests {
   @Test("a range reports its byte count and whether it is empty")
   func counts() {
@@ -108,7 +110,7 @@ struct ByteRangeTests {
     await #expect(processExitsWith: .failure) { _ = ByteRange(start: 4, end: 3) }
   }
 
-  @Test("rounding returns the multiples around a number")
+  @Test("rounding down and up returns the nearest multiples on each side of a number")
   func rounding() {
     for unit in [1, 2, 3, 7, 512, 4096] as [UInt64] {
       for number in 0...(3 * unit) {

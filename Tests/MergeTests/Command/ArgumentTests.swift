@@ -5,13 +5,13 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("Command: arguments")
+@Suite("Command: command-line arguments")
 struct ArgumentTests {
   private static let source = ["--metadata", "meta", "--data", "data", "--dev-id", "7"]
   private static let merge = ["merge"] + source + ["--origin", "origin"]
 
   @Test(
-    "a size consists of digits and a unit",
+    "a size is parsed as digits and an optional unit",
     arguments: [
       ("0", 0), ("512", 512), ("7b", 7), ("8s", 4096), ("64k", 65536), ("64K", 65536),
       ("1KiB", 1024), ("1m", 1 << 20), ("1MiB", 1 << 20), ("3G", 3 << 30), ("2gib", 2 << 30),
@@ -22,7 +22,7 @@ struct ArgumentTests {
   }
 
   @Test(
-    "a text that is not a size, or a size too large for 64 bits, is rejected",
+    "text that is not a size, or a size too large for 64 bits, is rejected",
     arguments: [
       "", "k", "-1", "+1", " 1", "1 k", "1.5G", "1KB", "1x", "0x10", "1kk", "٣",
       "18446744073709551616", "16777216T", "18446744073709551615k",
@@ -31,7 +31,7 @@ struct ArgumentTests {
     #expect(ByteSize(text) == nil)
   }
 
-  @Test("a size is shown in its largest whole unit")
+  @Test("a size is printed in the largest unit that divides it evenly")
   func shownSize() {
     #expect(ByteSize(byteCount: 1 << 20).description == "1M")
     #expect(ByteSize(byteCount: 1536).description == "1536")
@@ -39,7 +39,7 @@ struct ArgumentTests {
     #expect(ByteSize(byteCount: 0).description == "0")
   }
 
-  @Test("seconds may have decimals")
+  @Test("a number of seconds may have a decimal fraction")
   func seconds() {
     #expect(DecimalSeconds("5")?.duration == .seconds(5))
     #expect(DecimalSeconds("0.2")?.duration == .milliseconds(200))
@@ -50,7 +50,7 @@ struct ArgumentTests {
     }
   }
 
-  @Test("a merge without options has the default options")
+  @Test("a merge command without options uses the defaults")
   func mergeDefaults() throws {
     let merge = try #require(try ThinMerge.checked(Self.merge) as? Merge)
     #expect(merge.arguments.options == MergeOptions())
@@ -62,7 +62,7 @@ struct ArgumentTests {
         == .devices(MergeSource(metadataPath: "meta", dataPath: "data", deviceID: 7)))
   }
 
-  @Test("a merge passes all its options on to the engine")
+  @Test("the merge command passes all of its options to the engine")
   func mergeOptions() throws {
     let words =
       Self.merge + [
@@ -97,7 +97,7 @@ struct ArgumentTests {
     #expect(unread.arguments.options == MergeOptions(comparesFinished: false))
   }
 
-  @Test("plan and a dry run accept every option of merge")
+  @Test("the plan verb and dry runs accept every option that merge accepts")
   func plan() throws {
     func options(_ verb: any ParsableCommand.Type) -> Set<String> {
       Set(ThinMerge.helpMessage(for: verb).matches(of: #/ (--[a-z-]+)/#).map { String($0.1) })
@@ -114,7 +114,7 @@ struct ArgumentTests {
   }
 
   @Test(
-    "the command printed in a report repeats all typed options",
+    "the command printed in a report includes every option that the user typed",
     arguments: [
       everything, ["--restart", "--no-compare", "--force-format"],
       ["--again", "--verify", "--same-origin"], ["--same-data", "--unseen-loops-ok"],
@@ -140,7 +140,7 @@ struct ArgumentTests {
     "json", "--snapshot", "--reactivate", "--make-origin-writable", "--other-users-ok",
   ]
 
-  @Test("resume without options changes nothing, and each option changes only its setting")
+  @Test("resume without options keeps all settings, and each option changes only its own")
   func resume() throws {
     let plain = try #require(try ThinMerge.checked(["resume", "j"]) as? Resume)
     #expect(plain.options == ResumeOptions())
@@ -156,7 +156,7 @@ struct ArgumentTests {
     #expect(changed.options == expected)
   }
 
-  @Test("every verb parses in its shortest form")
+  @Test("every verb can be parsed in its shortest form")
   func shortest() throws {
     #expect(try ThinMerge.checked(["plan"] + Self.source) is Plan)
     #expect(try ThinMerge.checked(["verify"] + Self.source + ["--origin", "o"]) is Verify)
@@ -196,7 +196,7 @@ struct ArgumentTests {
     #expect(Self.exitCode(words) == .validationFailure)
   }
 
-  @Test("a usage error has status 64, and with JSON output is one object")
+  @Test("a usage error exits with status 64, and is printed as one object with JSON output")
   func usageStatus() async throws {
     let result = await #expect(
       processExitsWith: .exitCode(64), observing: [\.standardErrorContent]
@@ -213,7 +213,8 @@ struct ArgumentTests {
         + #""time":"TIME","type":"error","version":"0.1.0"}"# + "\n")
   }
 
-  @Test("a thin device of an active pool is named by one word, or by pool and number")
+  @Test(
+    "a thin device of an active pool can be given as one argument, or as a pool and a device ID")
   func thinDevices() throws {
     let named = try #require(try ThinMerge.checked(["merge", "vg/vm1"]) as? Merge)
     #expect(
@@ -246,13 +247,13 @@ struct ArgumentTests {
     #expect(resume.options.pool == options)
   }
 
-  @Test("the version is one line")
+  @Test("the version is printed on one line")
   func version() {
     let error = #expect(throws: (any Error).self) { _ = try ThinMerge.checked(["--version"]) }
     #expect(error.map { ThinMerge.message(for: $0) } == "thin-merge 0.1.0")
   }
 
-  @Test("the message format is known even if the rest of the command line is wrong")
+  @Test("the message format is determined even if the rest of the command line is invalid")
   func askedFormat() {
     #expect(Messages.format(askedIn: ["merge", "--wrong", "--output", "json"]) == .json)
     #expect(Messages.format(askedIn: ["merge", "--output=json", "-x"]) == .json)
@@ -265,7 +266,7 @@ struct ArgumentTests {
     #expect(Messages.format(askedIn: ["--progress=json", "--progress=lines"]) == .text)
   }
 
-  @Test("the journals' folder comes from the service manager if it sets one")
+  @Test("the journal folder is the one that the service manager sets, if any")
   func stateFolder() {
     #expect(ProcessEnvironment.stateFolder(variables: [:]) == "/var/lib/thin-merge")
     #expect(ProcessEnvironment.stateFolder(variables: ["STATE_DIRECTORY": "/a:/b"]) == "/a")
@@ -273,20 +274,20 @@ struct ArgumentTests {
       ProcessEnvironment.stateFolder(variables: ["STATE_DIRECTORY": ""]) == "/var/lib/thin-merge")
   }
 
-  @Test("root's pool records are always in the default folder")
+  @Test("root's pool records are always kept in the default folder")
   func poolStateFolder() {
     #expect(
       ProcessEnvironment.poolStateFolder(stateFolder: "/a", isRoot: true) == "/var/lib/thin-merge")
     #expect(ProcessEnvironment.poolStateFolder(stateFolder: "/a", isRoot: false) == "/a")
   }
 
-  @Test("only a clear yes counts as consent")
+  @Test("only an explicit yes counts as consent")
   func consent() {
     for answer in ["y", "Y", " yes ", "YES\r"] { #expect(Confirmation.isConsent(answer)) }
     for answer in [nil, "", "n", "ye", "yes please"] { #expect(!Confirmation.isConsent(answer)) }
   }
 
-  @Test("a merge onto a target that is not a block device needs no question")
+  @Test("no confirmation is needed to merge onto a target that is not a block device")
   func noQuestion() throws {
     #expect(
       try Confirmation.needed(
@@ -297,7 +298,7 @@ struct ArgumentTests {
   private static func exitCode(_ words: [String]) -> ExitCode {
     do {
       var command = try ThinMerge.checked(words)
-      // Without a verb, parsing succeeds and running fails.
+      // Without a verb, parsing succeeds but running the command fails.
       if command is ThinMerge { try command.run() }
       return .success
     } catch {
@@ -308,9 +309,9 @@ struct ArgumentTests {
 
 @Suite("Command: signals")
 struct SignalTests {
-  // These tests run on threads that block signals, like those that may start a program.
+  // These tests run on threads that block signals, as do all threads that may start a program.
 
-  @Test("SIGHUP requests a stop, and SIGUSR1 requests a status line once")
+  @Test("SIGHUP requests a stop, and each SIGUSR1 requests one status line")
   func first() async {
     await #expect(processExitsWith: .exitCode(42)) {
       Signals.install()
@@ -324,7 +325,8 @@ struct SignalTests {
     }
   }
 
-  @Test("SIGTERM and SIGHUP never end the process, and the second SIGINT requests no draining")
+  @Test(
+    "SIGTERM and SIGHUP never end the process; a second SIGINT requests a stop without draining")
   func second() async {
     await #expect(processExitsWith: .exitCode(42)) {
       Signals.install()
@@ -335,7 +337,7 @@ struct SignalTests {
     }
   }
 
-  @Test("the third SIGINT ends the process at once")
+  @Test("a third SIGINT ends the process immediately")
   func third() async {
     await #expect(processExitsWith: .exitCode(3)) {
       Signals.install()
@@ -344,7 +346,7 @@ struct SignalTests {
     }
   }
 
-  @Test("a SIGHUP that is ignored from the start stays ignored")
+  @Test("SIGHUP stays ignored if it was ignored when the process started")
   func hangUp() async {
     await #expect(processExitsWith: .exitCode(42)) {
       signal(SIGHUP, SIG_IGN)
@@ -354,7 +356,7 @@ struct SignalTests {
     }
   }
 
-  @Test("closed standard descriptors are opened by openMissing")
+  @Test("openMissing opens any standard file descriptors that are closed")
   func descriptors() async {
     await #expect(processExitsWith: .exitCode(42)) {
       close(0)

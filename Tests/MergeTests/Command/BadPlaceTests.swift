@@ -4,7 +4,7 @@ import Testing
 @Suite("Command: missing permissions", .waitsForPrograms)
 struct PermissionTests {
   @Test(
-    "a merge of a file without permission for the user is refused", .needsRoot,
+    "a merge is refused if the user lacks permission to access one of its files", .needsRoot,
     arguments: ["metadata.img", "data.img", "origin.img"])
   func noPermission(file: String) throws {
     let merge = try MergeCase()
@@ -15,7 +15,7 @@ struct PermissionTests {
     #expect(try merge.changedSectors() == [])
   }
 
-  @Test("a user without privileges can merge their own files", .needsRoot)
+  @Test("an unprivileged user can merge their own files", .needsRoot)
   func ownFiles() throws {
     let merge = try MergeCase()
     try merge.openToEverybody()
@@ -23,7 +23,7 @@ struct PermissionTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("an origin in a read-only file system is refused", .needsTmpfs)
+  @Test("an origin on a read-only file system is refused", .needsTmpfs)
   func readOnlyFileSystem() throws {
     let merge = try MergeCase()
     let place = try TemporaryFolder(onTmpfsOf: 128 << 20)
@@ -36,9 +36,9 @@ struct PermissionTests {
   }
 }
 
-@Suite("Command: unsuitable places for a journal", .waitsForPrograms)
+@Suite("Command: unsuitable journal locations", .waitsForPrograms)
 struct BadJournalPlaceTests {
-  @Test("a journal in a read-only folder is refused before anything is written", .needsTmpfs)
+  @Test("a journal on a read-only file system is refused before anything is written", .needsTmpfs)
   func readOnlyFolder() throws {
     let merge = try MergeCase()
     let place = try TemporaryFolder(onTmpfsOf: 1 << 16)
@@ -47,24 +47,24 @@ struct BadJournalPlaceTests {
     #expect(try place.names() == [])
   }
 
-  @Test("a journal in a full file system is refused before anything is written", .needsTmpfs)
+  @Test("a journal on a full file system is refused before anything is written", .needsTmpfs)
   func fullFolder() throws {
     let merge = try MergeCase()
     let place = try TemporaryFolder(onTmpfsOf: 1 << 16)
-    // The header fits, but not everything that follows.
+    // The journal's header fits, but not everything that follows it.
     _ = try Program.run(
       ["dd", "if=/dev/zero", "of=\(place.path("filler"))", "bs=4k", "count=12"])
     try expectNoMerge(merge, journal: place.path("journal"))
     #expect(try place.names() == ["filler"])
   }
 
-  @Test("a journal in a folder that does not exist is refused")
+  @Test("a journal path in a folder that does not exist is refused")
   func missingFolder() throws {
     let merge = try MergeCase()
     try expectNoMerge(merge, journal: merge.folder.path("nothing/journal"))
   }
 
-  @Test("a folder in place of the journal is refused")
+  @Test("a journal path that names a folder is refused")
   func folderInItsPlace() throws {
     let merge = try MergeCase()
     let journal = merge.folder.path("journal")
@@ -73,7 +73,7 @@ struct BadJournalPlaceTests {
   }
 
   @Test(
-    "a file of the merge itself is refused as its journal",
+    "the metadata, data or origin file of a merge is refused as its journal",
     arguments: ["metadata.img", "data.img", "origin.img"])
   func ownFiles(file: String) throws {
     let merge = try MergeCase()
@@ -83,7 +83,8 @@ struct BadJournalPlaceTests {
   }
 
   @Test(
-    "a foreign file in place of the journal is left unchanged", arguments: [[], ["--restart"]])
+    "an existing file that is not a journal is not overwritten by one",
+    arguments: [[], ["--restart"]])
   func foreignFile(options: [String]) throws {
     let merge = try MergeCase()
     try Data("a letter, not a journal\n".utf8).write(to: URL(filePath: merge.journal))
@@ -94,7 +95,7 @@ struct BadJournalPlaceTests {
     #expect(try merge.newFiles() == ["origin.img.thin-merge"])
   }
 
-  @Test("a dangling symbolic link in place of the journal is refused and its target is not created")
+  @Test("a dangling symbolic link as the journal path is refused, and its target is not created")
   func danglingLink() throws {
     let merge = try MergeCase()
     try Program.mustRun("ln", "-s", merge.folder.path("elsewhere"), merge.journal)
@@ -104,7 +105,7 @@ struct BadJournalPlaceTests {
     #expect(try merge.changedSectors() == [])
   }
 
-  @Test("a journal in a file system on the data device is refused", .needsExt4)
+  @Test("a journal on a file system that lives on the data device is refused", .needsExt4)
   func onTheDataDevice() throws {
     let merge = try MergeCase()
     let folder = try TemporaryFolder()
@@ -116,7 +117,7 @@ struct BadJournalPlaceTests {
     mount.unmount()
   }
 
-  @Test("merge and plan both name a folder that the user may not write to", .needsRoot)
+  @Test("merge and plan both name the folder if the user may not write to it", .needsRoot)
   func foreignFolder() throws {
     let merge = try MergeCase()
     try Program.mustRun("chmod", "0666", merge.originFile)
@@ -143,7 +144,7 @@ struct BadJournalPlaceTests {
 }
 
 extension MergeCase {
-  /// Gives everybody access to the folder and the images, for runs as another user.
+  /// Gives all users access to the folder and the images, so that tests can run as another user.
   func openToEverybody() throws {
     try Program.mustRun("chmod", "0777", folder.path)
     try Program.mustRun("chmod", "0666", metadataFile, dataFile, originFile)

@@ -4,7 +4,7 @@ import Testing
 /// A defect in the source or target of a merge.
 struct BadTarget: Sendable, CustomTestStringConvertible {
   let testDescription: String
-  /// Creates the defect, and returns the path that the error has to name.
+  /// Creates the defect and returns the path that the error must name.
   let spoil: @Sendable (MergeCase) throws -> String
 
   init(_ description: String, spoil: @escaping @Sendable (MergeCase) throws -> String) {
@@ -178,7 +178,7 @@ struct BadDeviceTests {
     expectError(try merge.mergeOntoDevice(), exitStatus: 2, naming: origin.path)
   }
 
-  @Test("a plan over the block devices of an inactive pool contains no refusal")
+  @Test("a plan that uses the block devices of an inactive pool reports no refusal")
   func planOverDevices() throws {
     let merge = try MergeCase()
     let devices = try [merge.metadataFile, merge.dataFile, merge.originFile].map {
@@ -194,7 +194,7 @@ struct BadDeviceTests {
     expectSuccess(try merge.mergeOntoDevice())
   }
 
-  @Test("a plan onto a read-only device contains the refusal")
+  @Test("a plan onto a read-only device reports that the merge would be refused")
   func planOntoReadOnlyDevice() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile, readOnly: true)
@@ -205,7 +205,7 @@ struct BadDeviceTests {
     #expect(plan["refused"]?["code"]?.string == "device-read-only")
   }
 
-  @Test("a merge onto a block device needs --yes if nobody can be asked")
+  @Test("a merge onto a block device needs --yes if there is no terminal to ask for confirmation")
   func needsConfirmation() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)
@@ -218,7 +218,8 @@ struct BadDeviceTests {
 }
 
 extension MergeCase {
-  /// Merges onto a block device without a question; the journal stays in the test's folder.
+  /// Merges onto a block device without asking for confirmation, and keeps the journal in the
+  /// test's folder.
   func mergeOntoDevice(_ options: [String] = []) throws -> CommandResult {
     try merge(["--yes", "--journal", folder.path("device.journal")] + options)
   }

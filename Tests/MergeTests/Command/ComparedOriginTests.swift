@@ -7,12 +7,12 @@ import Testing
 
 @Suite("Engine: an origin that changes during a comparison")
 struct ComparedOriginTests {
-  /// The operation that compares.
+  /// The operation that compares the thin device with the origin.
   enum Verb: CaseIterable {
     case verify, verifyByJournal, merge
   }
 
-  /// The change to the origin.
+  /// The change made to the origin during the comparison.
   enum Change: CaseIterable {
     case replaced, removed, truncated
   }
@@ -28,7 +28,7 @@ struct ComparedOriginTests {
       switch change {
       case .replaced: try Self.replaceByCopy(file)
       case .removed: try Program.remove(file)
-      // The new end is past the last mapped block, so everything to compare is still there.
+      // The truncated file still extends past the last mapped block, so no compared data is lost.
       case .truncated: try Program.mustRun("truncate", "--size", "-4096", file)
       }
     }
@@ -60,7 +60,8 @@ struct ComparedOriginTests {
     try #require(outcome.exitStatus == 0, "\(outcome.message)")
   }
 
-  /// Compares while `change` happens, and expects status 3 with an error about the origin.
+  /// Runs a comparison, makes `change` while it runs, and expects status 3 with an error about the
+  /// origin.
   private static func expectNotEqual(
     _ verb: Verb, _ merge: MergeCase, _ change: @escaping @Sendable () throws -> Void
   ) throws {
@@ -89,7 +90,7 @@ struct ComparedOriginTests {
   }
 }
 
-/// Runs a closure once, during a comparison.
+/// An observer that runs a closure once, during a comparison.
 private final class ChangingOnce: MergeObserver {
   private let happens: @Sendable () -> Void
   private let isOver = Mutex(false)

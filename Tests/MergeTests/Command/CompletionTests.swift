@@ -6,7 +6,9 @@ import Testing
 
 @Suite("Command: completion in shells", .waitsForPrograms)
 struct CompletionTests {
-  @Test("bash completes the thin device numbers in the typed metadata", .needsZstd)
+  @Test(
+    "bash completes the IDs of the thin devices in the metadata named on the command line",
+    .needsZstd)
   func deviceIDs() throws {
     let merge = try MergeCase(kernel: "snapshots")
     let line = ["merge", "--metadata", merge.metadata, "--dev-id", ""]
@@ -17,7 +19,7 @@ struct CompletionTests {
     #expect(try bash(["merge", "--metadata", merge.origin, "--dev-id", ""]).isEmpty)
   }
 
-  @Test("bash completes numbers in metadata without a snapshot only after --inactive", .needsZstd)
+  @Test("without a metadata snapshot, bash completes device IDs only after --inactive", .needsZstd)
   func inactive() throws {
     let merge = try PoolOnDisk(KernelScenario.load("no-snap"))
     let line = ["verify", "--metadata", merge.metadata, "--dev-id", ""]
@@ -25,7 +27,7 @@ struct CompletionTests {
     #expect(try !bash(["verify", "--inactive"] + line.dropFirst()).isEmpty)
   }
 
-  @Test("bash completes files for paths, and words for policies, options and verbs")
+  @Test("bash completes file names for paths, and keywords for policies, options and verbs")
   func filesAndWords() throws {
     let folder = try TemporaryFolder()
     try Data().write(to: URL(filePath: folder.path("one.journal")))
@@ -36,7 +38,7 @@ struct CompletionTests {
     #expect(try bash(["stat"]) == ["status"])
   }
 
-  @Test("bash, zsh and fish each have a completion script that covers verbs, options and pools")
+  @Test("completion scripts for bash, zsh and fish all cover verbs, options and pools")
   func scripts() throws {
     for shell in ["bash", "zsh", "fish"] {
       let script = try ThinMergeCommand.run(["--generate-completion-script", shell])
@@ -53,7 +55,7 @@ struct CompletionTests {
   }
 
   @Test(
-    "quotes around the metadata's path are removed as a shell does",
+    "quotes around the metadata path are removed the way a shell would",
     arguments: [
       ["--metadata", "'/a b/m'"], ["--metadata", "\"/a b/m\""], ["--metadata", #"/a\ b/m"#],
       ["--metadata=/a' 'b/m"], ["--metadata", "=", "/a\\ b/m"],
@@ -62,7 +64,7 @@ struct CompletionTests {
     #expect(TypedMetadata(words: ["thin-merge", "plan"] + words).path == "/a b/m")
   }
 
-  /// Returns bash's completions for the last of `words`.
+  /// Returns the completions that bash offers for the last of `words`.
   private func bash(_ words: [String]) throws -> [String] {
     let script = """
       source <("$0" --generate-completion-script bash)

@@ -5,9 +5,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Command: a loop device that is being detached", .waitsForPrograms, .needsLoopDevices)
+@Suite("Command: loop devices being detached", .waitsForPrograms, .needsLoopDevices)
 struct DetachedLoopTests {
-  @Test("a search waits until a loop device is detached, and then finds none over the origin")
+  @Test("a search waits for a loop device to detach, and then finds none over the origin")
   func waitedFor() throws {
     let detaching = try Detaching()
     let clock = Clock(now: { .zero }, sleep: { _ in detaching.end() })
@@ -18,7 +18,7 @@ struct DetachedLoopTests {
     #expect(detaching.hasEnded)
   }
 
-  @Test("a loop device that stays half detached is reported as unseen after at least 2 s")
+  @Test("a loop device that stays half detached is reported as not visible after at least 2 s")
   func waitedForInVain() throws {
     let detaching = try Detaching()
     let slept = Mutex(Duration.zero)
@@ -29,14 +29,14 @@ struct DetachedLoopTests {
       Issue.record("\(found)")
       return
     }
-    // Another test's loop device may be in this state too, which adds to the time.
+    // Another test's loop device may be detaching too, which adds to the time slept.
     #expect(slept.withLock { $0 } >= .seconds(2))
     detaching.end()
   }
 }
 
-/// A loop device over another file than the origin's, after the request to detach it and before its
-/// last close.
+/// A loop device, not backed by the origin, that was asked to detach but has not been closed for
+/// the last time.
 private final class Detaching: @unchecked Sendable {
   let origin: StorageExtent
   let path: String
@@ -55,7 +55,8 @@ private final class Detaching: @unchecked Sendable {
     let device = try LoopDevice(backing: files[1])
     path = device.path
     let opened = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    // LOOP_CLR_FD in the kernel's linux/loop.h; detaching completes with the last close.
+    // 0x4C01 is LOOP_CLR_FD in the kernel's linux/loop.h; the device detaches when it is last
+    // closed.
     guard opened >= 0, ioctl(opened, 0x4C01) == 0 else { throw SupportError.system(path) }
     descriptor = Mutex(opened)
   }

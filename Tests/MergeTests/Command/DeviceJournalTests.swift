@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Command: the journal of a merge onto a block device", .waitsForPrograms, .needsLoopDevices)
 struct DeviceJournalTests {
-  @Test("the journal of a merge onto a device is in the state folder")
+  @Test("the journal of a merge onto a block device is kept in the state folder")
   func place() throws {
     let merge = try MergeCase()
     let state = try TemporaryFolder()
@@ -17,7 +17,7 @@ struct DeviceJournalTests {
     #expect(try merge.newFiles() == [])
   }
 
-  @Test("the journal of a merge onto a device is found by any path of the device")
+  @Test("the journal of a merge onto a block device is found by any path to the device")
   func otherPath() throws {
     let merge = try MergeCase()
     let state = try TemporaryFolder()
@@ -31,7 +31,7 @@ struct DeviceJournalTests {
     #expect(try state.names() == names)
   }
 
-  @Test("a finished merge onto a device is recognized even if --journal names another place")
+  @Test("a finished merge onto a block device is recognized even if --journal names another path")
   func finishedElsewhere() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let state = try TemporaryFolder()
@@ -41,7 +41,7 @@ struct DeviceJournalTests {
     let elsewhere = merge.folder.path("elsewhere")
     let arguments = merge.mergeArguments(["--journal", elsewhere, "--output", "json"])
     let environment = ["STATE_DIRECTORY": state.path]
-    // Without --yes, nothing is written.
+    // Without --yes, the command writes nothing.
     let equal = try ThinMergeCommand.run(arguments, environment: environment)
     expectSuccess(equal)
     #expect(try equal.report()["changed"] == .boolean(false))
@@ -55,7 +55,7 @@ struct DeviceJournalTests {
     #expect(!FileManager.default.fileExists(atPath: elsewhere))
   }
 
-  @Test("a merge resumes after its file moves to another loop device")
+  @Test("a merge can be resumed after the file behind its loop device moves to another loop device")
   func otherLoopDevice() throws {
     let merge = try MergeCase()
     var first: LoopDevice? = try LoopDevice(backing: merge.originFile)
@@ -64,7 +64,7 @@ struct DeviceJournalTests {
     let spare = merge.folder.path("spare.img")
     try Program.mustRun("truncate", "--size", "1M", spare)
     first = nil
-    // This device takes the first one's number, so that the next device gets another.
+    // This device takes the first device's number, so the next one gets a different number.
     let inBetween = try LoopDevice(backing: spare)
     let second = try LoopDevice(backing: merge.originFile)
     expectSuccess(try merge.resume(["--origin", second.path, "--yes"]))
@@ -72,7 +72,7 @@ struct DeviceJournalTests {
     withExtendedLifetime(inBetween) {}
   }
 
-  @Test("a resume with another file under a loop device is refused")
+  @Test("a resume is refused if the loop device is now backed by a different file")
   func otherBackingFile() throws {
     let merge = try MergeCase()
     var first: LoopDevice? = try LoopDevice(backing: merge.originFile)

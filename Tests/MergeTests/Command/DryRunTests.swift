@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Command: dry runs", .waitsForPrograms)
 struct DryRunTests {
-  /// The contents, marks and times of all files in a folder, which a command could change.
+  /// The state of all files in a folder that a command could change: contents, marks and times.
   private struct FolderState: Equatable {
     private struct File: Equatable {
       var content: Data
@@ -50,7 +50,7 @@ struct DryRunTests {
     return merge
   }
 
-  @Test("a dry run of a new merge has status 0 and leaves nothing behind")
+  @Test("a dry run of a new merge exits with status 0 and leaves nothing behind")
   func wouldBegin() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try expectNothingLeft(
@@ -62,7 +62,7 @@ struct DryRunTests {
     #expect(!result.standardOutput.contains("--dry-run"))
   }
 
-  @Test("a dry run of a stopped merge has status 0, and neither locks nor writes its journal")
+  @Test("a dry run of a stopped merge exits with status 0, and does not lock or write the journal")
   func wouldGoOn() throws {
     let merge = try Self.stopped()
     let recorded = try merge.status()["done_bytes"]?.integer
@@ -83,7 +83,7 @@ struct DryRunTests {
     #expect(trusting["compared_bytes"]?.integer == 0)
   }
 
-  @Test("a dry run with --restart names the journal to set aside, and leaves it in place")
+  @Test("a dry run with --restart names the journal that it would set aside, but does not move it")
   func restart() throws {
     let merge = try Self.stopped()
     let arguments = merge.mergeArguments(["--restart", "--dry-run"])
@@ -116,7 +116,7 @@ struct DryRunTests {
   }
 
   @Test(
-    "a dry run of a finished merge has status 0 and reports the bytes that --again would compare")
+    "a dry run of a finished merge exits with 0 and reports the bytes --again would compare")
   func ofFinished() throws {
     let merge = try Self.finished()
     let once = try expectNothingLeft(merge, by: merge.mergeArguments(["-n", "--output", "json"]))
@@ -134,7 +134,7 @@ struct DryRunTests {
     expectSuccess(try expectNothingLeft(merge, by: ["resume", merge.journal, "-n"]))
   }
 
-  @Test("a dry run of a merge that would be refused prints the plan and has the refusal's status")
+  @Test("a dry run of a merge that would be refused prints the plan and exits as the merge would")
   func refused() throws {
     let merge = try Self.stopped()
     try merge.restoreOrigin()
@@ -146,7 +146,7 @@ struct DryRunTests {
     expectSuccess(try merge.plan())
   }
 
-  @Test("a dry run onto an origin in use has status 5, even if the plan has an error too")
+  @Test("a dry run onto an origin in use exits with status 5, even if the plan also has an error")
   func busy() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try Program.mustRun("truncate", "--size", "65536", merge.origin)
@@ -157,7 +157,7 @@ struct DryRunTests {
     expectError(try merge.merge(["-n"]), exitStatus: 2, naming: merge.origin)
   }
 
-  @Test("a dry run asks nothing, and has status 64 if the merge needs --yes and cannot ask")
+  @Test("a dry run never asks; it exits with status 64 if the merge would need --yes")
   func nobodyToAsk() throws {
     let merge = try Self.finished()
     let result = try expectNothingLeft(merge, by: merge.mergeArguments(["--again", "-n"]))
@@ -167,7 +167,8 @@ struct DryRunTests {
   }
 
   @Test(
-    "a dry run without room for the origin's holes has status 2 and allocates nothing", .needsTmpfs)
+    "a dry run without room for the origin's holes exits with status 2 and allocates nothing",
+    .needsTmpfs)
   func holes() throws {
     let place = try TemporaryFolder(onTmpfsOf: 1 << 18)
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -180,7 +181,7 @@ struct DryRunTests {
     #expect(try merge.newFiles() == [])
   }
 
-  @Test("a plan of a finished merge contains no refusal if only the origin is in use")
+  @Test("the plan of a finished merge reports no refusal if the only problem is an origin in use")
   func finishedAndInUse() throws {
     let merge = try Self.finished()
     try withExtendedLifetime(HeldFile.withFileLock(merge.origin)) {
@@ -190,7 +191,7 @@ struct DryRunTests {
   }
 }
 
-/// Expects one error line of JSON with this code, and the exit status.
+/// Expects one JSON error line with the given code, and the given exit status.
 private func expectError(
   _ result: CommandResult, exitStatus: Int32, inJSONWith code: String,
   sourceLocation: SourceLocation = #_sourceLocation

@@ -31,7 +31,7 @@ struct ExitStatusTests {
   }
 
   @Test(
-    "every kind of failure has its exit status",
+    "every kind of failure maps to the expected exit status",
     arguments: [
       (.refused, 2), (.stopped, 3), (.journalConflict, 4), (.busy, 5), (.bug, 70),
     ] as [(MergeError.Kind, Int32)])
@@ -44,7 +44,7 @@ struct ExitStatusTests {
     #expect(Failure(stopping: error, journalPath: "j").exitStatus == ExitStatus(report))
   }
 
-  @Test("every result of a comparison has its exit status")
+  @Test("every comparison result maps to the expected exit status")
   func verifyStatus() {
     var report = SampleReport.verification
     #expect(ExitStatus(report) == .done)

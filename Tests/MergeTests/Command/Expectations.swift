@@ -2,13 +2,13 @@ import Foundation
 import Testing
 
 extension CommandResult {
-  /// The error lines on standard error.
+  /// The lines on standard error that report errors.
   var errorLines: [Substring] {
     standardError.split(separator: "\n").filter { $0.hasPrefix("thin-merge: error:") }
   }
 }
 
-/// Expects one error line that contains `name`, and the exit status.
+/// Expects one error line that contains `name`, and the given exit status.
 func expectError(
   _ result: CommandResult, exitStatus: Int32, naming name: String,
   sourceLocation: SourceLocation = #_sourceLocation

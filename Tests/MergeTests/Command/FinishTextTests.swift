@@ -3,7 +3,7 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Command: texts for --finish")
+@Suite("Command: messages about --finish")
 struct FinishTextTests {
   static let handover = VolumeHandover(
     groupName: "vg", thinName: "vm1", originName: "base", groupUUID: "G", thinUUID: "T",
@@ -20,7 +20,8 @@ struct FinishTextTests {
     "everything is compared, vg/vm1 is removed, and vg/base becomes an ordinary volume, renamed to "
     + "vg/vm1"
 
-  @Test("the plan of a merge that is finished but not in LVM names the handover's steps")
+  @Test(
+    "the plan lists the handover steps of a merge that is finished but not yet handed over in LVM")
   func planOfFinished() {
     var plan = PlanText(
       report: Self.finishedPlan, source: SampleReport.reported, originPath: "vg/base",
@@ -52,7 +53,7 @@ struct FinishTextTests {
       .question(plan)
   }
 
-  @Test("the question before a merge with --finish names every step in LVM")
+  @Test("the confirmation prompt of a merge with --finish lists every LVM step")
   func question() {
     var plan = Self.finishedPlan
     #expect(
@@ -76,7 +77,7 @@ struct FinishTextTests {
       ))
   }
 
-  @Test("the question before a handover alone names the remaining steps")
+  @Test("the confirmation prompt for a handover without a merge lists the remaining steps")
   func questionOfHandover() {
     #expect(
       Finishing.question(PlannedHandover(Self.handover, thinVolumeIsThere: true))
@@ -89,7 +90,7 @@ struct FinishTextTests {
         == "vg/base becomes an ordinary volume, renamed to vg/vm1")
   }
 
-  @Test("a declined handover of a finished merge gives one message and status 2")
+  @Test("declining the handover of a finished merge prints one message and exits with status 2")
   func notAgreed() {
     var report = SampleReport.merge
     report.handover = .stopped(.handoverNotApproved("vg/base"))
@@ -101,7 +102,7 @@ struct FinishTextTests {
     #expect(ExitStatus(report) == .refused && failure.exitStatus == .refused)
   }
 
-  @Test("the hint to resume a handover has --rename only if the merge had it")
+  @Test("the hint to resume a handover includes --rename only if the merge used it")
   func goingOn() {
     var report = SampleReport.merge
     report.handover = .stopped(.volumesOnOrigin("vg/base", "vg/vm1", []))

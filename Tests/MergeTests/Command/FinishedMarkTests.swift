@@ -3,12 +3,12 @@ import Foundation
 import Testing
 
 @Suite(
-  "Command: a finished merge and the other names of its origin", .waitsForPrograms,
+  "Command: finished merges and other names for their origins", .waitsForPrograms,
   .needsLoopDevices)
 struct FinishedMarkTests {
   private static let attribute = "user.thin-merge-finished.0-end"
 
-  /// Expects that the finished merge, repeated, does not overwrite later writes to its origin.
+  /// Expects that repeating the finished merge does not overwrite later writes to its origin.
   private func expectFound(
     _ merge: MergeCase, onto path: String, _ options: [String] = [],
     sourceLocation: SourceLocation = #_sourceLocation
@@ -19,7 +19,7 @@ struct FinishedMarkTests {
     #expect(result.exitStatus == 4, "\(result.standardError)", sourceLocation: sourceLocation)
   }
 
-  /// Overwrites some merged bytes, and returns the origin's new content.
+  /// Overwrites some merged bytes on the origin, and returns the new content.
   @discardableResult
   private static func write(onto merge: MergeCase) throws -> Data {
     try overwrite(
@@ -29,7 +29,7 @@ struct FinishedMarkTests {
   }
 
   @Test(
-    "later writes to a finished merge's origin are not overwritten through another name of it",
+    "later writes to a finished merge's origin are not overwritten under another of its names",
     arguments: OtherName.allCases.dropLast())
   func otherName(name: OtherName) throws {
     let merge = try MergeCase.twoDevices()
@@ -39,7 +39,8 @@ struct FinishedMarkTests {
     #expect(try content(of: merge.originFile) == later)
   }
 
-  @Test("later writes are not overwritten even if the finished merge's journal is elsewhere")
+  @Test(
+    "writes made after a merge are not overwritten, even if its journal is not in the default path")
   func journalElsewhere() throws {
     let merge = try MergeCase.twoDevices()
     let elsewhere = merge.folder.path("kept.journal")
@@ -56,7 +57,7 @@ struct FinishedMarkTests {
   }
 
   @Test(
-    "a finished merge is compared through a loop device over its origin, and merged with --again")
+    "a finished merge can be compared through a loop device, and merged again with --again")
   func comparedByLoopDevice() throws {
     let merge = try MergeCase.twoDevices()
     expectSuccess(try merge.merge())
@@ -73,7 +74,7 @@ struct FinishedMarkTests {
     #expect(try merge.newFiles() == ["origin.img.thin-merge"])
   }
 
-  /// The fate of a finished merge's journal.
+  /// A change to the journal of a finished merge.
   enum Fate: CaseIterable, Sendable {
     case deleted, moved, damaged, writableByOthers, replaced
   }
@@ -106,7 +107,7 @@ struct FinishedMarkTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a finished merge is recognized even if the data device is a copy")
+  @Test("a finished merge is recognized even if the data device was replaced by a copy")
   func copyOfData() throws {
     let merge = try MergeCase.twoDevices()
     expectSuccess(try merge.merge(["--journal", merge.folder.path("kept.journal")]))
@@ -120,7 +121,7 @@ struct FinishedMarkTests {
     #expect(try content(of: merge.originFile) == later)
   }
 
-  @Test("a finished merge that was followed by another one is refused without --again")
+  @Test("repeating a finished merge after another merge ran is refused without --again")
   func followedByAnother() throws {
     let merge = try MergeCase.twoDevices()
     expectSuccess(try merge.merge())
@@ -147,7 +148,7 @@ struct FinishedMarkTests {
     #expect(try content(of: merge.originFile) == later)
   }
 
-  @Test("a merge of another device removes the finished mark while it runs, and sets it at its end")
+  @Test("a merge of another device removes the finished mark at its start, and sets it at its end")
   func otherMerge() throws {
     let merge = try MergeCase.twoDevices()
     let elsewhere = merge.folder.path("kept.journal")
@@ -161,7 +162,7 @@ struct FinishedMarkTests {
     #expect(try MergeCase.hasAttribute(Self.attribute, of: merge.originFile))
   }
 
-  @Test("a copy of a finished merge's origin is a new origin and is merged onto")
+  @Test("a copy of a finished merge's origin is treated as a new origin")
   func copied() throws {
     let merge = try MergeCase.twoDevices()
     expectSuccess(try merge.merge(["--journal", merge.folder.path("kept.journal")]))

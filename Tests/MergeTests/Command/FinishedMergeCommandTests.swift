@@ -3,9 +3,9 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Command: a finished merge, repeated", .waitsForPrograms)
+@Suite("Command: repeating a finished merge", .waitsForPrograms)
 struct FinishedMergeCommandTests {
-  /// Returns a finished merge of eight blocks.
+  /// Returns a case whose merge of eight blocks has finished.
   private static func finished() throws -> MergeCase {
     let merge = try MergeCase(scatteredBlocks: 8)
     expectSuccess(try merge.merge())
@@ -24,7 +24,7 @@ struct FinishedMergeCommandTests {
       with: Data(repeating: 0x33, count: 1024))
   }
 
-  /// Expects status 4 with these words, and that neither origin nor journal changes.
+  /// Expects status 4 and an error with the given words, and no change to the origin or journal.
   private func expectLeftAlone(
     _ merge: MergeCase, says words: [String], sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
@@ -43,7 +43,8 @@ struct FinishedMergeCommandTests {
     #expect(try merge.folder.names() == names, sourceLocation: sourceLocation)
   }
 
-  @Test("a finished merge that is still equal changes nothing and has status 0")
+  @Test(
+    "repeating a finished merge exits with status 0 and changes nothing if the data still matches")
   func stillEqual() throws {
     let merge = try Self.finished()
     let journal = try content(of: merge.journal)
@@ -63,7 +64,7 @@ struct FinishedMergeCommandTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a finished merge with --no-compare is not read and not reported as equal")
+  @Test("with --no-compare, a finished merge is neither read nor reported as equal")
   func notCompared() throws {
     let merge = try Self.finished()
     try Self.changeSource(merge)
@@ -77,7 +78,7 @@ struct FinishedMergeCommandTests {
     #expect(!text.standardOutput.contains("You can remove"))
   }
 
-  @Test("a source written to after the merge gives status 4, and --again merges it")
+  @Test("repeating a merge exits with 4 if the source was written to since, and --again merges it")
   func sourceChanged() throws {
     let merge = try Self.finished()
     try Self.changeSource(merge)
@@ -90,7 +91,7 @@ struct FinishedMergeCommandTests {
     expectSuccess(try merge.merge())
   }
 
-  @Test("an origin written to after the merge gives status 4, and --again overwrites it")
+  @Test("repeating a merge exits with 4 if the origin was written to since; --again overwrites it")
   func originChanged() throws {
     let merge = try Self.finished()
     try Self.changeOrigin(merge)
@@ -104,7 +105,7 @@ struct FinishedMergeCommandTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("an origin restored completely after the merge gives status 4, and --again merges it")
+  @Test("repeating a merge exits with 4 if the whole origin was restored, and --again merges it")
   func originRestored() throws {
     let merge = try Self.finished()
     try merge.restoreOrigin()
@@ -113,7 +114,7 @@ struct FinishedMergeCommandTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a source and an origin that were both written to are both named")
+  @Test("if both the source and the origin were written to after the merge, the error names both")
   func bothChanged() throws {
     let merge = try Self.finished()
     try Self.changeSource(merge)
@@ -122,7 +123,7 @@ struct FinishedMergeCommandTests {
       merge, says: ["was written to after the merge, and \(merge.origin) was written to, or"])
   }
 
-  @Test("mappings changed after the merge give status 4, and --again sets the old journal aside")
+  @Test("repeating a merge exits with 4 if mappings changed; --again sets the old journal aside")
   func mappingsChanged() throws {
     let merge = try Self.finished()
     let pool = PoolImageBuilder(devices: [ThinDevice(0, merge.mappings.dropLast())]).build()
@@ -134,7 +135,7 @@ struct FinishedMergeCommandTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("--again needs --yes if nobody can be asked, even for a file")
+  @Test("without a terminal to ask for confirmation, --again needs --yes, even for a file")
   func nobodyToAsk() throws {
     let merge = try Self.finished()
     try Self.changeOrigin(merge)
@@ -146,7 +147,7 @@ struct FinishedMergeCommandTests {
     #expect(try content(of: merge.originFile) == origin)
   }
 
-  @Test("--restart of a finished merge needs --yes if nobody can be asked, even for a file")
+  @Test("without a terminal, --restart of a finished merge needs --yes, even for a file")
   func nobodyToAskOfRestart() throws {
     let merge = try Self.finished()
     try Self.changeOrigin(merge)
@@ -165,11 +166,11 @@ struct FinishedMergeCommandTests {
   }
 
   @Test(
-    "a resume of an interrupted --again reads everything, even with --trust-earlier-runs")
+    "resuming an interrupted --again merge reads everything, even with --trust-earlier-runs")
   func interruptedAgain() throws {
     let merge = try Self.finished()
     try Self.changeSource(merge)
-    // The new run record cancels `finished`.
+    // The new run record cancels the earlier `finished` record.
     let journal = try JournalOnDisk.recordRanges(of: merge.journal)
     expectSuccess(try merge.merge(["--again", "--yes"]))
     let afterRun = try JournalOnDisk.recordRanges(of: merge.journal)[journal.count].upperBound
@@ -179,7 +180,7 @@ struct FinishedMergeCommandTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a resume of a finished merge prints its time, and reads neither pool nor origin")
+  @Test("resuming a finished merge prints when it finished, and reads neither pool nor origin")
   func resumeOfFinished() throws {
     let merge = try Self.finished()
     let journal = try content(of: merge.journal)
@@ -198,7 +199,7 @@ struct FinishedMergeCommandTests {
     #expect(try content(of: merge.journal) == journal)
   }
 
-  @Test("verify of a finished merge that differs names a command with --again")
+  @Test("verify suggests a command with --again if the data differs after a finished merge")
   func repair() throws {
     let merge = try Self.finished()
     try Self.changeOrigin(merge)
@@ -209,7 +210,7 @@ struct FinishedMergeCommandTests {
   }
 
   @Test(
-    "verify after a merge of another thin device names that merge, and no command that overwrites it"
+    "verify after another thin device's merge names it, and suggests no command to overwrite it"
   )
   func verifyAfterAnother() throws {
     let (merge, mergeOfOther) = try JournalMatchErrorTests.twoDevices()
@@ -221,7 +222,7 @@ struct FinishedMergeCommandTests {
     #expect(!result.standardOutput.contains("thin-merge merge"), "\(result.standardOutput)")
   }
 
-  @Test("verify without any merge reports that none is recorded, and names the merge command")
+  @Test("verify before any merge says that no merge is recorded, and suggests the merge command")
   func verifyBefore() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try merge.verify()
@@ -230,7 +231,9 @@ struct FinishedMergeCommandTests {
     #expect(result.standardOutput.contains("\n  thin-merge merge --metadata"))
   }
 
-  @Test("a finished merge onto a device is compared without a question", .needsLoopDevices)
+  @Test(
+    "a finished merge onto a block device is compared without asking for confirmation",
+    .needsLoopDevices)
   func device() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let device = try LoopDevice(backing: merge.originFile)

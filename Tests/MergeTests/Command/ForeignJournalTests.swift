@@ -2,9 +2,9 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Command: journals that other users could have written", .waitsForPrograms, .needsRoot)
+@Suite("Command: untrusted journals", .waitsForPrograms, .needsRoot)
 struct ForeignJournalTests {
-  /// Commands after which another user can write to the journal, or has another name for it.
+  /// Commands that let another user write to the journal, or give that user another name for it.
   static let ways = [
     ["chown", "65534"], ["chmod", "0620"], ["chmod", "0602"], ["ln"],
   ]
@@ -36,7 +36,7 @@ struct ForeignJournalTests {
     #expect(result.exitStatus == 3, "\(result.standardError)")
   }
 
-  @Test("root's own copy of an untrusted journal resumes once --origin names the target")
+  @Test("root's own copy of an untrusted journal can be resumed if --origin names the target")
   func copied() throws {
     let merge = try stoppedMerge(["chown", "65534"])
     let other = try TemporaryFolder()
@@ -60,7 +60,7 @@ struct ForeignJournalTests {
   }
 }
 
-@Suite("Command: a target that only the journal names", .waitsForPrograms)
+@Suite("Command: targets named only by the journal", .waitsForPrograms)
 struct RecordedTargetTests {
   @Test("a journal in the state folder may name the target if --yes is given")
   func stateFolder() throws {
@@ -74,7 +74,7 @@ struct RecordedTargetTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a journal elsewhere may not name the target, and nothing is written without --origin")
+  @Test("a journal outside the state folder cannot choose the target; --origin is required")
   func elsewhere() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let other = try TemporaryFolder()
@@ -93,7 +93,7 @@ struct RecordedTargetTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a resume onto a file writes nothing without --yes if nobody can be asked")
+  @Test("without a terminal to ask for confirmation, resuming onto a file needs --yes")
   func nobodyToAsk() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()

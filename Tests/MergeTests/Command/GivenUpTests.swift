@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Command: refused merges and earlier journals", .waitsForPrograms)
 struct RefusedRestartTests {
-  @Test("a declined restart leaves an unfinished journal in place")
+  @Test("declining a restart leaves the unfinished journal in place")
   func notAgreed() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -19,7 +19,7 @@ struct RefusedRestartTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a declined merge of another device leaves a finished journal in place")
+  @Test("declining a merge of another device leaves the finished journal in place")
   func otherDeviceNotAgreed() throws {
     let merge = try MergeCase(
       pool: PoolImageBuilder(devices: [
@@ -35,7 +35,7 @@ struct RefusedRestartTests {
     }
   }
 
-  @Test("a restart onto an origin in use leaves an unfinished journal in place")
+  @Test("a restart refused because the origin is in use leaves the unfinished journal in place")
   func inUse() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -46,7 +46,8 @@ struct RefusedRestartTests {
     try holder.close()
   }
 
-  @Test("a restart of a missing device leaves an unfinished journal in place")
+  @Test(
+    "a restart refused because the thin device is missing leaves the unfinished journal in place")
   func noSuchDevice() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -59,7 +60,7 @@ struct RefusedRestartTests {
     }
   }
 
-  /// Expects that `refused` changes neither origin nor journal, and creates no other file.
+  /// Expects that `refused` changes neither the origin nor the journal, and creates no files.
   private func expectKept(
     _ merge: MergeCase, sourceLocation: SourceLocation = #_sourceLocation,
     _ refused: () throws -> Void
@@ -74,9 +75,9 @@ struct RefusedRestartTests {
   }
 }
 
-@Suite("Command: merges that fail before they begin", .waitsForPrograms)
+@Suite("Command: merges that fail before they start", .waitsForPrograms)
 struct NeverBegunTests {
-  /// Limits under which a merge makes some progress, but may not complete.
+  /// Resource limits under which a merge makes some progress but may not complete.
   static let limits: [[String]] =
     (3...12).map { ["prlimit", "--nofile=\($0)"] }
     + [32, 48, 64, 80, 96, 128].map { ["prlimit", "--as=\($0 << 20)"] }
@@ -110,7 +111,7 @@ struct NeverBegunTests {
     expectSuccess(other)
   }
 
-  @Test("a journal without a run is replaced by the journal of another merge")
+  @Test("a journal that records no run is replaced by another merge's journal")
   func headerAlone() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -126,9 +127,9 @@ struct NeverBegunTests {
   }
 }
 
-@Suite("Command: a journal elsewhere", .waitsForPrograms)
+@Suite("Command: journals outside the default location", .waitsForPrograms)
 struct JournalElsewhereTests {
-  @Test("--journal does not hide an unfinished journal in the default place")
+  @Test("--journal does not hide an unfinished journal in the default location")
   func hidden() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -144,12 +145,13 @@ struct JournalElsewhereTests {
     expectSuccess(try merge.merge(["--journal", elsewhere, "--restart"]))
     #expect(try merge.wrongSectors() == [])
     #expect(try JournalOnDisk.state(of: elsewhere).isFinished)
-    // Nobody resumes the given-up merge over later writes to the origin.
+    // No later command may resume the abandoned merge, which would overwrite later writes to the
+    // origin.
     #expect(!FileManager.default.fileExists(atPath: merge.journal))
     try expectGivenUp(merge.journal + ".old", was: journal, for: elsewhere)
   }
 
-  @Test("a restart with a journal in the default place puts an unfinished journal elsewhere aside")
+  @Test("a restart with the default journal sets aside an unfinished journal at another path")
   func putAside() throws {
     let merge = try MergeCase()
     let elsewhere = merge.folder.path("elsewhere")
@@ -163,14 +165,14 @@ struct JournalElsewhereTests {
       elsewhere + ".old", was: journal, for: merge.originFile + ".thin-merge")
   }
 
-  /// Expects a journal with its old content and the record that its merge was given up.
+  /// Expects a journal that has its old content plus a record that its merge was abandoned.
   private func expectGivenUp(_ path: String, was journal: Data, for taker: String) throws {
     #expect(try content(of: path).starts(with: journal))
     let givenUp = try JournalOnDisk.state(of: path).givenUp
     #expect(givenUp?.deviceID == 0 && givenUp?.journalPath == taker)
   }
 
-  @Test("--journal creates no journal for a merge that the default journal records as finished")
+  @Test("--journal creates no new journal if the default one records the merge as finished")
   func finished() throws {
     let merge = try MergeCase()
     expectSuccess(try merge.merge())
@@ -213,7 +215,8 @@ struct JournalElsewhereTests {
     #expect(try content(of: merge.originFile) == origin)
   }
 
-  @Test("--journal does not hide a merge that another run finishes during the question")
+  @Test(
+    "--journal does not hide a merge that another process finishes while the user is being asked")
   func finishedMeanwhile() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let elsewhere = merge.folder.path("elsewhere")

@@ -2,10 +2,10 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("Command: the characters of bars and maps")
+@Suite("Command: characters used in bars and maps")
 struct GlyphsTests {
   @Test(
-    "bars and maps use block characters only if locale and terminal support them",
+    "bars and maps use block characters only if the locale and terminal support them",
     arguments: [
       ([:], .ascii), (["LANG": "C"], .ascii), (["LANG": "C.UTF-8"], .blocks),
       (["LANG": "de_DE.utf8"], .blocks), (["LANG": "de_DE.UTF-8@euro"], .blocks),
@@ -22,7 +22,7 @@ struct GlyphsTests {
     #expect(Glyphs.suited(to: variables) == glyphs)
   }
 
-  @Test("a bar fills from its beginning to its end")
+  @Test("a bar fills from start to end")
   func bar() {
     #expect(Glyphs.ascii.bar(0, cellCount: 4) == "----")
     #expect(Glyphs.ascii.bar(0.49, cellCount: 4) == "#---")
@@ -33,7 +33,7 @@ struct GlyphsTests {
     #expect(Glyphs.blocks.bar(7, cellCount: 2) == "██")
   }
 
-  @Test("the cells of a map distinguish none, some and all")
+  @Test("map cells show whether none, some or all of their blocks are filled")
   func map() {
     #expect([0, 1, 25, 50, 99, 100].map { Glyphs.ascii.mapCell($0, of: 100) } == Array(".-=+*#"))
     #expect([0, 1, 50, 99, 100].map { Glyphs.blocks.mapCell($0, of: 100) } == Array("·▁▄▇█"))

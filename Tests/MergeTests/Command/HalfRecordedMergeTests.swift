@@ -4,13 +4,14 @@ import Testing
 
 @testable import MergeEngine
 
-/// A finished merge with a rewritten journal, and an origin with only the blocks that it records.
+/// A finished merge whose journal was rewritten, and whose origin has only the blocks recorded
+/// there.
 struct CraftedMerge {
   let merge: MergeCase
-  /// The entries that the merge recorded: eight, of one block each, at every third block.
+  /// The entries that the merge recorded: eight entries of one block each, at every third block.
   let entries: [JournalEntry]
   let run: JournalRecord
-  /// The end of the plan.
+  /// The offset at which the plan ends.
   var end: UInt64 { entries.last?.end ?? 0 }
 
   init() throws {
@@ -24,7 +25,7 @@ struct CraftedMerge {
         originPath: merge.origin))
   }
 
-  /// Writes the records into the journal, and restores the origin except for `kept`.
+  /// Writes the records to the journal, and restores the origin except for the ranges in `kept`.
   func put(_ records: [JournalRecord], keeping kept: [JournalEntry]) throws {
     let merged = try content(of: merge.originFile)
     var origin = merge.before
@@ -36,7 +37,7 @@ struct CraftedMerge {
     try JournalOnDisk.rewrite(merge.journal, records)
   }
 
-  /// Writes a journal that has these entries and a watermark at the end.
+  /// Writes a journal with the given entries and a watermark at the end of the plan.
   func put(_ recorded: [JournalEntry], isFinished: Bool) throws {
     try put(
       [run, checkpoint(recorded)] + (isFinished ? [.finished(seconds: 3)] : []),
@@ -57,12 +58,12 @@ struct CraftedMerge {
       ] + (isFinished ? [.finished(seconds: 3)] : []), keeping: entries)
   }
 
-  /// Returns the command's error.
+  /// Runs the command and returns the error it reported.
   func reported(_ arguments: [String]) throws -> ReportedError {
     try ReportedError(ThinMergeCommand.run(arguments)).naming([(merge.folder.path, "FOLDER")])
   }
 
-  /// The first half of the entries, each followed by an equal number of bytes that are not mapped.
+  /// The first half of the entries, each followed by an unmapped range of the same length.
   var halfAndUnmapped: [JournalEntry] {
     entries.prefix(4).flatMap {
       [$0, JournalEntry(start: $0.end, byteCount: $0.byteCount, checksum: 1)]
@@ -100,7 +101,7 @@ struct HalfRecordedMergeTests {
   }
 
   @Test(
-    "a half-recorded merge is unfinished for every verb, even if its journal claims it finished",
+    "every verb treats a half-recorded merge as unfinished, even if its journal says finished",
     arguments: [[], ["--trust-earlier-runs"]], [false, true])
   func half(options: [String], isSecondHalf: Bool) throws {
     let crafted = try CraftedMerge()
@@ -122,7 +123,7 @@ struct HalfRecordedMergeTests {
   }
 
   @Test(
-    "recorded bytes that the device does not map do not count towards a finished merge",
+    "recorded bytes that the thin device does not map do not count toward finishing a merge",
     arguments: [[], ["--trust-earlier-runs"]])
   func unmapped(options: [String]) throws {
     let crafted = try CraftedMerge()
@@ -133,7 +134,7 @@ struct HalfRecordedMergeTests {
     #expect(try crafted.merge.status()["state"]?.string == "stopped")
   }
 
-  @Test("verify --journal is incomplete if part of an entry was replaced")
+  @Test("verify --journal reports an incomplete comparison if part of a journal entry was replaced")
   func replacedInPart() throws {
     let crafted = try CraftedMerge()
     let merge = crafted.merge
@@ -143,7 +144,7 @@ struct HalfRecordedMergeTests {
     let result = try ThinMergeCommand.run(verify)
     expectError(result, exitStatus: 3, naming: merge.journal)
     #expect(result.standardError.contains("462848 of 524288 bytes"))
-    // The re-check has no checksum for the rest of that entry, and records it again.
+    // The re-check has no checksum for the rest of the first entry, so it records that rest again.
     try crafted.putReplacedInPart(isFinished: false)
     expectSuccess(try merge.merge())
     expectSuccess(try ThinMergeCommand.run(verify))

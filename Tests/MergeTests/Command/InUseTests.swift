@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Command: an origin in use", .waitsForPrograms)
 struct InUseTests {
-  @Test("a mounted device is busy", .needsExt4)
+  @Test("a mounted origin is reported as busy", .needsExt4)
   func mounted() throws {
     let merge = try MergeCase()
     let folder = try TemporaryFolder()
@@ -15,14 +15,14 @@ struct InUseTests {
     mount.unmount()
   }
 
-  @Test("a disk with a mounted partition is busy", .needsExt4)
+  @Test("an origin disk with a mounted partition is reported as busy", .needsExt4)
   func mountedPartition() throws {
     let merge = try MergeCase()
     let folder = try TemporaryFolder()
     let disk = try LoopDevice(backing: merge.originFile, allowsPartitions: true)
     let partition = disk.path + "p1"
     try Program.mustRun("addpart", disk.path, "1", "2048", "8192")
-    // The node appears once udev, or the kernel's devtmpfs, has created it.
+    // The device node appears once udev or the kernel's devtmpfs has created it.
     #expect(poll { FileManager.default.fileExists(atPath: partition) })
     try Program.mustRun("mkfs.ext4", "-q", partition)
     let mount = try Mount(device: partition, at: folder.path, readOnly: true)
@@ -31,7 +31,8 @@ struct InUseTests {
     mount.unmount()
   }
 
-  @Test("a device that another program has opened exclusively is busy", .needsLoopDevices)
+  @Test(
+    "a device that another program has opened exclusively is reported as busy", .needsLoopDevices)
   func heldExclusively() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)
@@ -41,7 +42,7 @@ struct InUseTests {
     try holder.close()
   }
 
-  @Test("a file under a loop device is busy", .needsLoopDevices)
+  @Test("an origin file that backs a loop device is reported as busy", .needsLoopDevices)
   func underLoopDevice() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)
@@ -49,7 +50,7 @@ struct InUseTests {
     withExtendedLifetime(device) {}
   }
 
-  @Test("a hard link to a file under a loop device is busy", .needsLoopDevices)
+  @Test("a hard link to a file that backs a loop device is reported as busy", .needsLoopDevices)
   func linkUnderLoopDevice() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)
@@ -59,7 +60,7 @@ struct InUseTests {
     withExtendedLifetime(device) {}
   }
 
-  @Test("a swap file is busy", .needsSwap)
+  @Test("an active swap file is reported as busy", .needsSwap)
   func swapFile() throws {
     let merge = try MergeCase()
     let swap = try SwapFile(
@@ -69,7 +70,7 @@ struct InUseTests {
     withExtendedLifetime(swap) {}
   }
 
-  @Test("a symbolic link to a swap file is busy", .needsSwap)
+  @Test("a symbolic link to an active swap file is reported as busy", .needsSwap)
   func linkToSwapFile() throws {
     let merge = try MergeCase()
     let swap = try SwapFile(
@@ -80,7 +81,7 @@ struct InUseTests {
     withExtendedLifetime(swap) {}
   }
 
-  @Test("a file that another program has locked as qemu does is busy")
+  @Test("a file that another program has locked the way QEMU does is reported as busy")
   func openFileLock() throws {
     let merge = try MergeCase()
     let holder = try HeldFile.withOpenFileLock(merge.originFile)
@@ -88,7 +89,7 @@ struct InUseTests {
     try holder.close()
   }
 
-  @Test("a file that another program has locked with flock is busy")
+  @Test("a file that another program has locked with flock is reported as busy")
   func fileLock() throws {
     let merge = try MergeCase()
     let holder = try HeldFile.withFileLock(merge.originFile)
@@ -96,7 +97,7 @@ struct InUseTests {
     try holder.close()
   }
 
-  @Test("the metadata of an active pool is busy with --inactive", .needsLoopDevices)
+  @Test("with --inactive, the metadata of an active pool is reported as busy", .needsLoopDevices)
   func activePool() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.metadataFile)
@@ -117,7 +118,7 @@ struct InUseTests {
     try holder.close()
   }
 
-  @Test("a device can be merged onto once it is no longer in use", .needsLoopDevices)
+  @Test("a device can be merged onto once nothing else is using it", .needsLoopDevices)
   func released() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)
@@ -144,9 +145,9 @@ struct InUseTests {
   }
 }
 
-@Suite("Command: two merges at once", .waitsForPrograms)
+@Suite("Command: concurrent merges", .waitsForPrograms)
 struct TwoMergesTests {
-  @Test("the second merge onto one file is busy, and the first one completes correctly")
+  @Test("a second merge onto the same file is refused as busy, and the first completes correctly")
   func oneFile() throws {
     let merge = try MergeCase()
     let first = try merge.startMerge(MergeCase.slowly)
@@ -158,7 +159,7 @@ struct TwoMergesTests {
   }
 
   @Test(
-    "the second merge onto one device is busy, and the first one completes correctly",
+    "a second merge onto the same device is refused as busy, and the first completes correctly",
     .needsLoopDevices)
   func oneDevice() throws {
     let merge = try MergeCase()
@@ -172,7 +173,7 @@ struct TwoMergesTests {
     #expect(try differingSectors(content(of: device.path), merge.expectedOrigin()) == [])
   }
 
-  @Test("a resume of a running merge is busy, and the merge completes correctly")
+  @Test("resuming a running merge is refused as busy, and the merge completes correctly")
   func resumeOfRunningMerge() throws {
     let merge = try MergeCase()
     let first = try merge.startMerge(MergeCase.slowly)
@@ -182,7 +183,7 @@ struct TwoMergesTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a restart of a running merge is busy and leaves its journal in place")
+  @Test("restarting a running merge is refused as busy, and the journal stays in place")
   func restartOfRunningMerge() throws {
     let merge = try MergeCase()
     let first = try merge.startMerge(MergeCase.slowly)

@@ -2,19 +2,19 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Command: a partly unreadable source", .waitsForPrograms)
+@Suite("Command: partly unreadable sources", .waitsForPrograms)
 struct UnreadableSourceTests {
   /// The number of blocks cut from the end of the data file while the merge runs.
   static let lostBlockCount = 5
 
-  @Test("a merge whose data file loses blocks stops with status 3")
+  @Test("a merge stops with status 3 if its data file is cut short while it runs")
   func exitStatus() throws {
     let (_, result) = try mergeWhileDataIsCut()
     #expect(result.exitStatus == 3, "\(result.standardError)")
     #expect(try result.report()["state"] == .string("stopped"))
   }
 
-  @Test("a merge whose data file loses blocks merges every readable block")
+  @Test("a merge whose data file is cut short while it runs still merges every readable block")
   func restIsMerged() throws {
     let (merge, _) = try mergeWhileDataIsCut()
     let lost = Set(lostRanges(merge).map(\.lowerBound))
@@ -23,14 +23,14 @@ struct UnreadableSourceTests {
     #expect(wrong.count == lost.count * merge.blockByteCount / SectorContent.sectorByteCount)
   }
 
-  @Test("the report of a stopped merge names the unreadable ranges")
+  @Test("the report of a stopped merge lists the unreadable ranges")
   func rangesNamed() throws {
     let (merge, result) = try mergeWhileDataIsCut()
     let named = try #require(try result.report()["unreadable"]?.array)
     #expect(try joined(named) == lostRanges(merge))
   }
 
-  @Test("a resume after the data file is restored completes correctly")
+  @Test("a merge can be resumed and completes correctly after its data file is restored")
   func resume() throws {
     let (merge, _) = try mergeWhileDataIsCut()
     try merge.putDataBack()
@@ -47,7 +47,7 @@ struct UnreadableSourceTests {
     #expect(try result.report()["bytes_written"]?.integer == lostByteCount)
   }
 
-  @Test("a resume while the data file is still too short is refused")
+  @Test("resuming is refused while the data file is still too short")
   func resumeTooEarly() throws {
     let (merge, _) = try mergeWhileDataIsCut()
     let origin = try content(of: merge.originFile)
@@ -73,7 +73,7 @@ struct UnreadableSourceTests {
     }
   }
 
-  /// Returns the reported ranges, with adjacent ones joined.
+  /// Returns the reported ranges, with adjacent ranges merged into one.
   private func joined(_ reported: [JSONValue]) throws -> [Range<Int>] {
     var ranges: [Range<Int>] = []
     for range in reported {
@@ -89,10 +89,10 @@ struct UnreadableSourceTests {
   }
 }
 
-@Suite("Command: an unwritable origin", .waitsForPrograms)
+@Suite("Command: unwritable origins", .waitsForPrograms)
 struct UnwritableOriginTests {
   @Test(
-    "both error lines of a stopped merge with a lost report have status 3"
+    "if a stopped merge cannot print its report either, both error lines give status 3"
   )
   func reportOfStoppedMergeLost() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -107,14 +107,14 @@ struct UnwritableOriginTests {
     for line in errors { #expect(line.contains(#""exit_status":3,"#), "\(line)") }
   }
 
-  @Test("a file size limit stops the merge with status 3")
+  @Test("a file size limit stops a merge with status 3")
   func fileSizeLimit() throws {
     let merge = try MergeCase()
     let result = try mergeUnderLimit(merge)
     expectError(result, exitStatus: 3, naming: merge.originFile)
   }
 
-  @Test("a resume without the file size limit completes correctly")
+  @Test("a merge stopped by a file size limit completes correctly when resumed without the limit")
   func resumeWithoutLimit() throws {
     let merge = try MergeCase()
     _ = try mergeUnderLimit(merge)
@@ -122,7 +122,7 @@ struct UnwritableOriginTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("all bytes recorded under a file size limit are on the origin")
+  @Test("all bytes that the journal records under a file size limit are on the origin")
   func recordedUnderLimit() throws {
     let merge = try MergeCase()
     _ = try mergeUnderLimit(merge)
@@ -130,7 +130,8 @@ struct UnwritableOriginTests {
     #expect(try merge.writtenByteCount() >= recorded)
   }
 
-  @Test("a growing origin in a full file system is merged once there is room", .needsTmpfs)
+  @Test(
+    "a merge that grows an origin on a full file system succeeds once there is room", .needsTmpfs)
   func fullFileSystem() throws {
     let place = try TemporaryFolder(onTmpfsOf: 2 << 20)
     let merge = try MergeCase()
@@ -142,15 +143,16 @@ struct UnwritableOriginTests {
       "--journal", merge.folder.path("journal"),
     ]
     let stopped = try merge.merge(options)
-    // If the file system can allocate in advance, the merge is refused (2); otherwise the write
-    // that finds no room stops it (3).
+    // If the file system can preallocate space, the merge is refused (2); otherwise, a write that
+    // finds no space stops it (3).
     #expect([2, 3].contains(stopped.exitStatus), "\(stopped.standardError)")
     try place.resize(to: 64 << 20)
     expectSuccess(try merge.merge(options))
     #expect(try differingSectors(content(of: merge.origin), mergedOverHoles(merge, grown)) == [])
   }
 
-  /// Returns the grown origin: `grown` with zeros where nothing is mapped past the old end.
+  /// Returns the expected grown origin: `grown`, but with zeros wherever no block is mapped past
+  /// the old end.
   private func mergedOverHoles(_ merge: MergeCase, _ grown: Data) -> Data {
     var expected = grown
     let mapped = Set(merge.mappings.map { Int($0.thinBlock) })
@@ -169,6 +171,6 @@ struct UnwritableOriginTests {
 }
 
 extension MergeCase {
-  /// Restores the data file's content and keeps its inode.
+  /// Restores the data file's content without changing its inode.
   fileprivate func putDataBack() throws { try overwrite(dataFile, with: dataBefore) }
 }

@@ -15,7 +15,7 @@ struct InstallTests {
       "share/fish/vendor_completions.d/thin-merge.fish", "share/zsh/site-functions/_thin-merge",
     ] + pages + schemas
 
-  @Test("install puts every file in its place, and uninstall removes all of them")
+  @Test("install puts every file in the right place, and uninstall removes them all")
   func installing() throws {
     let folder = try TemporaryFolder()
     try script("install", in: folder)

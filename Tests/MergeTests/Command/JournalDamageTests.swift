@@ -3,13 +3,13 @@ import Foundation
 import MergeEngine
 import Testing
 
-/// A merge interrupted in the middle, which a test can restore to that state any number of times.
+/// A merge interrupted partway through, which a test can restore to that state any number of times.
 ///
-/// The files keep their inodes, since the journal identifies the origin by its inode.
+/// The files keep their inodes, because the journal identifies the origin by its inode.
 private final class InterruptedMerge {
   let merge: MergeCase
   let journalBytes: Data
-  /// The byte ranges of the journal's records.
+  /// The byte range of each record in the journal.
   let records: [Range<Int>]
   private let halfMerged: Data
   private let expected: Data
@@ -27,10 +27,12 @@ private final class InterruptedMerge {
     try #require(halfMerged != expected)
   }
 
-  /// Merges with `journal` in place of the real one, and returns a description of a wrong result.
+  /// Merges with `journal` in place of the real one, and returns a description of any incorrect
+  /// result.
   ///
-  /// Two results are right: refused as damaged with the origin unchanged, or merged completely.
-  /// Unless `byCommand` is set, the engine is called directly, which takes far less time.
+  /// Two results are correct: the merge is refused because of a damaged journal, with the origin
+  /// unchanged, or it completes. Unless `byCommand` is true, the engine is called directly, which
+  /// is much faster.
   func complaint(withJournal journal: Data, byCommand: Bool = true) throws -> String? {
     for file in try merge.newFiles() { try Program.remove(merge.folder.path(file)) }
     if !originIsHalfMerged { try overwrite(merge.originFile, with: halfMerged) }
@@ -59,11 +61,11 @@ private final class InterruptedMerge {
       onto: merge.origin)
   }
 
-  /// Returns the positions in one of ``partCount`` parts.
+  /// Returns the journal positions to test in one of ``partCount`` parts.
   ///
-  /// Together the parts cover all of the first and the last record, every seventh byte between, and
-  /// some of the padding of blocks. Journals of two merges may differ in length by an entry or two,
-  /// so positions are counted from the nearer end.
+  /// Together the parts cover every byte of the first and last records, every seventh byte between
+  /// them, and some of the block padding. The journals of two merges may differ in length by an
+  /// entry or two, so positions are counted from the nearer end.
   func positions(ofPart part: Int) throws -> [Int] {
     let first = try #require(records.first)
     let last = try #require(records.last)
@@ -81,18 +83,18 @@ private final class InterruptedMerge {
   }
 
   static let partCount = 4
-  /// The parts, enough to use a few cores; each has its own merge.
+  /// The parts into which the test is split to use several cores; each runs its own merge.
   static let parts = 0..<partCount
 }
 
 @Suite(
   "Command: damaged journals", .waitsForPrograms)
 struct JournalDamageTests {
-  // These tests run whole merges, in part by the command; `JournalStateTests` covers every single
-  // bit.
+  // These tests run whole merges, some of them with the command; `JournalStateTests` covers every
+  // single bit.
 
   @Test(
-    "a merge with a journal cut at any byte is refused or completes correctly",
+    "a merge whose journal is cut short at any byte is refused or completes correctly",
     arguments: InterruptedMerge.parts)
   func cut(part: Int) throws {
     let interrupted = try InterruptedMerge()
@@ -104,7 +106,7 @@ struct JournalDamageTests {
   }
 
   @Test(
-    "a merge with a journal with any byte changed is refused or completes correctly",
+    "a merge whose journal has any single byte changed is refused or completes correctly",
     arguments: InterruptedMerge.parts)
   func flipped(part: Int) throws {
     let interrupted = try InterruptedMerge()
@@ -121,7 +123,7 @@ struct JournalDamageTests {
   }
 
   @Test(
-    "a merge with a journal that ends in zeros, as after a power cut, is refused or completes correctly"
+    "a merge whose journal ends in zeros after a power cut is refused or completes correctly"
   )
   func zeroed() throws {
     let interrupted = try InterruptedMerge()
@@ -135,7 +137,7 @@ struct JournalDamageTests {
     }
   }
 
-  @Test("a merge with garbage after the journal's last record is refused or completes correctly")
+  @Test("a merge with garbage after the last journal record is refused or completes correctly")
   func tailOfGarbage() throws {
     let interrupted = try InterruptedMerge()
     let seed = Seed.current
@@ -153,7 +155,8 @@ struct JournalDamageTests {
     let interrupted = try InterruptedMerge()
     let merge = interrupted.merge
     var journal = interrupted.journalBytes
-    // The header is longer than 40 bytes; a header that does not match its checksum is damaged.
+    // Byte 40 is inside the header, and a header that does not match its checksum counts as
+    // damaged.
     journal[40] ^= 0x01
     try overwrite(merge.journal, with: journal)
     let result = try merge.merge()

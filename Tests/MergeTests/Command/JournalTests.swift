@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Command: resuming from a journal", .waitsForPrograms)
 struct JournalTests {
-  @Test("a repeated merge resumes an interrupted one")
+  @Test("repeating the merge command resumes an interrupted merge")
   func goesOn() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -22,7 +22,7 @@ struct JournalTests {
     try merge.interruptMerge()
     let torn = Data(repeating: 0xAB, count: 4096)
     let journal = try FileHandle(forUpdating: URL(filePath: merge.journal))
-    // The torn write is far enough from the end that no record of the next run overwrites it.
+    // The torn write is so far past the end that no record of the next run overwrites it.
     try journal.seek(
       toOffset: UInt64(JournalOnDisk.state(of: merge.journal).endByteOffset) + 512 << 10)
     try journal.write(contentsOf: torn)
@@ -33,7 +33,7 @@ struct JournalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a resume needs only the journal")
+  @Test("a merge can be resumed given only its journal")
   func resume() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -41,7 +41,7 @@ struct JournalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a resume accepts new paths of moved files")
+  @Test("a resume accepts new paths for files that have moved")
   func movedFiles() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -57,7 +57,7 @@ struct JournalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("io size and queue depth may change between runs")
+  @Test("the I/O size and queue depth may change between runs")
   func otherOptions() throws {
     let merge = try MergeCase()
     try merge.interruptMerge(afterCheckpoints: 2, ["--io-size", "24k"])
@@ -76,7 +76,8 @@ struct JournalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("an origin restored between two runs is not written to, and --restart merges it completely")
+  @Test(
+    "an origin restored between runs is refused with no writes, and --restart merges it in full")
   func originRestored() throws {
     for goOn in [{ try $0.merge($1) }, { try $0.resume($1) }]
       as [(MergeCase, [String]) throws -> CommandResult]
@@ -95,7 +96,7 @@ struct JournalTests {
     }
   }
 
-  @Test("--trust-earlier-runs does not notice that a recorded block was lost")
+  @Test("with --trust-earlier-runs, a resume does not notice that a recorded block was lost")
   func trust() throws {
     let merge = try MergeCase()
     try merge.interruptMerge(afterCheckpoints: 4)
@@ -106,7 +107,7 @@ struct JournalTests {
     #expect(try merge.wrongSectors().first == range.lowerBound)
   }
 
-  @Test("a restart sets the earlier journal aside and merges everything")
+  @Test("--restart sets the earlier journal aside and merges everything again")
   func restart() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -120,7 +121,7 @@ struct JournalTests {
 
 @Suite("Command: journals of other merges", .waitsForPrograms)
 struct OtherJournalTests {
-  @Test("a resume after one mapping changed is refused")
+  @Test("a resume is refused if one mapping has changed")
   func mappingChanged() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -130,7 +131,7 @@ struct OtherJournalTests {
     try expectRefused(merge, naming: merge.journal)
   }
 
-  @Test("a resume after one mapping was added is refused")
+  @Test("a resume is refused if one mapping was added")
   func mappingAdded() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -153,7 +154,7 @@ struct OtherJournalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("another file in place of the origin is refused")
+  @Test("a merge is refused if the origin was replaced by another file")
   func originReplaced() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -161,7 +162,7 @@ struct OtherJournalTests {
     try expectRefused(merge, naming: merge.originFile)
   }
 
-  @Test("another file in place of the data is refused")
+  @Test("a merge is refused if the data file was replaced by another file")
   func dataReplaced() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -169,7 +170,7 @@ struct OtherJournalTests {
     try expectRefused(merge, naming: merge.dataFile)
   }
 
-  @Test("a resume onto another file is refused")
+  @Test("resuming onto a different file is refused")
   func resumeOntoOther() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -181,7 +182,8 @@ struct OtherJournalTests {
     #expect(try content(of: other) == before)
   }
 
-  @Test("an unfinished merge of another device is refused with hints for resume and --restart")
+  @Test(
+    "a merge onto another device's unfinished merge is refused, with resume and --restart hints")
   func otherDevice() throws {
     let merge = try twoDevices()
     try merge.interruptMerge()
@@ -194,7 +196,7 @@ struct OtherJournalTests {
     #expect(try content(of: merge.originFile) == before)
   }
 
-  @Test("the journal of another device's finished merge is set aside")
+  @Test("a merge sets aside the journal of another device's finished merge")
   func finishedOtherDevice() throws {
     let merge = try twoDevices()
     expectSuccess(try merge.merge())
@@ -270,7 +272,7 @@ struct FinishedJournalTests {
     #expect((start..<(start + byteCount)).contains(offset))
   }
 
-  @Test("verify of a half-merged origin names resume, or status while the merge runs")
+  @Test("verify of a half-merged origin suggests resume, or status while the merge is running")
   func verifyHalfMerged() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -302,7 +304,7 @@ struct FinishedJournalTests {
     #expect(!finished.standardError.contains("unfinished"))
   }
 
-  @Test("verify --journal of an unfinished merge without differences has status 3")
+  @Test("verify --journal of an unfinished merge with no differences exits with status 3")
   func verifyUnfinished() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -310,7 +312,7 @@ struct FinishedJournalTests {
     #expect(result.exitStatus == 3, "\(result.standardError)")
   }
 
-  @Test("verify --journal of an unfinished merge with differences in recorded ranges has status 1")
+  @Test("verify --journal exits with 1 if recorded ranges of an unfinished merge differ")
   func verifyUnfinishedFindsChange() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()

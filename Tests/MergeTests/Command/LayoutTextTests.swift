@@ -3,7 +3,7 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Command: the figures of a plan")
+@Suite("Command: map and histogram of a plan")
 struct LayoutTextTests {
   private static let mebibyte: UInt64 = 1 << 20
 
@@ -15,7 +15,8 @@ struct LayoutTextTests {
     return text.text
   }
 
-  /// 100 cells: the first completely merged, the second half merged, the last merged up to the end.
+  /// 100 cells: the first completely mapped, the second half mapped, and the last mapped to its
+  /// end.
   private static let layout = MappingLayout(
     runLengths: [
       MappingLayout.RunLength(byteCountMin: 65_536, runCount: 16, byteCount: mebibyte),
@@ -25,7 +26,7 @@ struct LayoutTextTests {
     endByteOffset: 100 * mebibyte - 4096, cellByteCount: mebibyte,
     cells: [mebibyte, mebibyte / 2] + Array(repeating: 0, count: 97) + [mebibyte - 4096])
 
-  @Test("the figures of a plan are a map in rows and a histogram")
+  @Test("a plan is illustrated with a multi-row map and a histogram")
   func figures() {
     #expect(
       Self.text(Self.layout) == """
@@ -45,14 +46,14 @@ struct LayoutTextTests {
         """)
   }
 
-  @Test("the figures of a plan use block characters if these can be shown")
+  @Test("a plan's map and histogram use block characters if they can be displayed")
   func blocks() {
     let text = Self.text(Self.layout, glyphs: .blocks, columnCount: 40)
     #expect(text.contains("  0 bytes  ▆···············\n"), "\(text)")
     #expect(text.contains("512 KiB  ████\n"), "\(text)")
   }
 
-  @Test("the figures of a plan fit the width and few rows")
+  @Test("a plan's map and histogram fit the given width and take few rows")
   func width() {
     for columnCount in 22...100 {
       let lines = Self.text(Self.layout, columnCount: columnCount).split(separator: "\n")
@@ -62,7 +63,7 @@ struct LayoutTextTests {
     }
   }
 
-  @Test("the figures of a plan are omitted if nothing is merged")
+  @Test("a plan's map and histogram are omitted if there is nothing to merge")
   func nothing() {
     let empty = MappingLayout(
       runLengths: [], endByteOffset: 8192, cellByteCount: 8192, cells: [0])

@@ -5,7 +5,7 @@ import Testing
   "Command: stacked loop devices and loop devices over parts of a file", .waitsForPrograms,
   .needsLoopDevices)
 struct LoopStackTests {
-  @Test("a loop device over the origin's loop device is refused as the data")
+  @Test("a loop device stacked on the origin's loop device is refused as the data device")
   func dataOverOrigin() throws {
     let merge = try MergeCase()
     let before = try content(of: merge.dataFile)
@@ -20,7 +20,7 @@ struct LoopStackTests {
     withExtendedLifetime((lower, upper)) {}
   }
 
-  @Test("a loop device over the data's loop device is refused as the origin")
+  @Test("a loop device stacked on the data device's loop device is refused as the origin")
   func originOverData() throws {
     let merge = try MergeCase()
     let before = try content(of: merge.dataFile)
@@ -35,7 +35,7 @@ struct LoopStackTests {
     withExtendedLifetime((lower, upper)) {}
   }
 
-  @Test("two parts of one file have separate journals, and a half-merged part resumes correctly")
+  @Test("origins in two parts of one file have separate journals, and either resumes correctly")
   func partsOfOneFile() throws {
     let merge = try MergeCase()
     let state = try TemporaryFolder()
@@ -82,8 +82,8 @@ struct LoopStackTests {
 
   // MARK: Other users of the file under the origin
 
-  /// Expects that a merge onto a loop device over the origin's file, and a plan of it, are refused
-  /// as busy.
+  /// Expects that merging onto a loop device over the origin's file, and planning that merge, are
+  /// refused as busy.
   private func expectBusy(
     _ merge: MergeCase, naming name: String, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
@@ -101,7 +101,7 @@ struct LoopStackTests {
   }
 
   @Test(
-    "an origin's file with a second loop device over all or part of it is busy")
+    "an origin is busy if a second loop device covers all or part of its backing file")
   func secondLoopDevice() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     for range in [nil, 65_536..<131_072] {
@@ -111,7 +111,7 @@ struct LoopStackTests {
     }
   }
 
-  @Test("an origin's loop device with another loop device over it is busy")
+  @Test("an origin loop device is busy if another loop device is stacked on it")
   func loopDeviceOnTop() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let lower = try LoopDevice(backing: merge.originFile)
@@ -122,7 +122,7 @@ struct LoopStackTests {
     withExtendedLifetime((lower, upper)) {}
   }
 
-  @Test("the file under the origin is busy while another program locks it")
+  @Test("a loop device origin is busy while another program has locked its backing file")
   func lockedFile() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     for lock in [HeldFile.withFileLock, HeldFile.withOpenFileLock] {
@@ -132,7 +132,7 @@ struct LoopStackTests {
     }
   }
 
-  @Test("the file under the origin is busy while it is a swap file", .needsSwap)
+  @Test("a loop device origin is busy while its backing file is in use as swap", .needsSwap)
   func swapFile() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let device = try LoopDevice(backing: merge.originFile)
@@ -142,7 +142,7 @@ struct LoopStackTests {
     withExtendedLifetime((device, swap)) {}
   }
 
-  @Test("a running merge onto a loop device locks the file under it")
+  @Test("a running merge onto a loop device locks the device's backing file")
   func mergeOntoLoopDevice() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)
@@ -155,7 +155,7 @@ struct LoopStackTests {
   }
 
   @Test(
-    "a loop device attached over the origin during a merge keeps it unfinished, and resume finishes it"
+    "attaching a loop device to the origin leaves the running merge unfinished until a resume"
   )
   func attachedMeanwhile() throws {
     let merge = try MergeCase()
@@ -174,9 +174,9 @@ struct LoopStackTests {
 }
 
 @Suite(
-  "Command: invisible loop devices", .waitsForPrograms, .needsLoopDevices)
+  "Command: loop devices that cannot be seen", .waitsForPrograms, .needsLoopDevices)
 struct UnseenLoopDeviceTests {
-  /// Ways to hide loop devices; each is a shell script that runs its arguments.
+  /// Shell scripts that each hide loop devices in a different way, then run their arguments.
   static let ways = [
     "without sysfs": "umount -R -l /sys && exec \"$@\"",
     "without nodes": "mount -t tmpfs tmpfs /dev && mknod -m 666 /dev/null c 1 3 && exec \"$@\"",
@@ -187,7 +187,7 @@ struct UnseenLoopDeviceTests {
   }
 
   @Test(
-    "plan and merge onto a file are refused without --unseen-loops-ok if loop devices are invisible",
+    "plan and merge onto a file require --unseen-loops-ok if loop devices cannot be seen",
     arguments: ways.keys.sorted())
   func file(way: String) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -210,7 +210,7 @@ struct UnseenLoopDeviceTests {
     withExtendedLifetime(other) {}
   }
 
-  @Test("a loop device without a node is found by its path in sysfs")
+  @Test("a loop device without a device node is found through sysfs")
   func pathTells() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let device = try LoopDevice(backing: merge.originFile)

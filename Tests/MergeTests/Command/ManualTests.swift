@@ -3,17 +3,17 @@ import Testing
 
 @testable import thin_merge
 
-/// A page of the manual, as its source text.
+/// The source text of one manual page.
 private struct ManualPage: Sendable, CustomStringConvertible {
-  /// The commands of an example, and their exit status.
+  /// The commands of an example in the manual, and their exit status.
   struct Example {
-    /// The commands for a shell.
+    /// The commands, as a shell script.
     var script: String
     /// The exit status of the last command.
     var exitStatus: Int32
   }
 
-  /// The verb that the page is about; nil for the page of the command.
+  /// The verb that the page describes; nil for the main page of the command.
   let verb: String?
   let lines: [String]
 
@@ -39,18 +39,18 @@ private struct ManualPage: Sendable, CustomStringConvertible {
     PackageFolder.path("man/\(name(verb)).8")
   }
 
-  /// The options that have their own entry, with their dashes, sorted.
+  /// The options that have their own entry on the page, including dashes, in sorted order.
   var options: [String] {
     lines.filter { $0.hasPrefix(".It Fl ") }
       .flatMap { $0.matches(of: #/\bFl (-?[a-z-]+)/#).map { "-\($0.output.1)" } }.sorted()
   }
 
-  /// The exit statuses that have their own entry.
+  /// The exit statuses that have their own entry on the page.
   var exitStatuses: [Int32] {
     lines.filter { $0.hasPrefix(".It ") }.compactMap { Int32($0.dropFirst(".It ".count)) }
   }
 
-  /// The commands of this program in displays; a command is one line.
+  /// The commands of this program in the page's displays, each on one line.
   var commands: [String] {
     var isDisplay = false
     let source = lines.joined(separator: "\n").replacing(#/\\e\n */#, with: "")
@@ -60,7 +60,7 @@ private struct ManualPage: Sendable, CustomStringConvertible {
     }
   }
 
-  /// The displays that follow a comment with an exit status.
+  /// The examples: displays that follow a comment with an exit status.
   var examples: [Example] {
     lines.indices.compactMap { index -> Example? in
       guard let comment = lines[index].firstMatch(of: #/^\.\\" example: (\d+)$/#),
@@ -76,7 +76,7 @@ private struct ManualPage: Sendable, CustomStringConvertible {
 
 @Suite("Command: the manual", .waitsForPrograms, .needsZstd)
 struct ManualTests {
-  @Test("a page has an entry for every option in the help, and for no other")
+  @Test("each manual page has an entry for exactly the options listed in the help")
   func options() throws {
     for page in try ManualPage.all() {
       let result = try ThinMergeCommand.run((page.verb.map { [$0] } ?? []) + ["--help"])
@@ -88,7 +88,7 @@ struct ManualTests {
     }
   }
 
-  @Test("every page has the standard sections and lists only existing exit statuses")
+  @Test("every manual page has the standard sections and lists only exit statuses that exist")
   func sections() throws {
     let known = ExitStatus.allCases.map(\.rawValue)
     for page in try ManualPage.all() {
@@ -104,7 +104,7 @@ struct ManualTests {
     #expect(try ManualPage(verb: "status").exitStatuses == [0, 2, 4, 5, 64, 70, 74])
   }
 
-  @Test("the page of the command links to the pages of its verbs")
+  @Test("the manual page of the command links to the pages of its verbs")
   func verbs() throws {
     let help = try ThinMergeCommand.run(["--help"]).standardOutput
     let named = try #require(help.split(separator: "SUBCOMMANDS:\n").last).split(separator: "\n")
@@ -117,7 +117,7 @@ struct ManualTests {
     }
   }
 
-  @Test("the manual and the changelog have the program's version")
+  @Test("the manual and the changelog give the program's current version")
   func version() throws {
     let version = try ThinMergeCommand.run(["--version"]).standardOutput.trimmingCharacters(
       in: .newlines)
@@ -127,7 +127,7 @@ struct ManualTests {
     #expect("thin-merge \(newest)".hasPrefix(version))
   }
 
-  @Test("every page passes mandoc's lint", .needsMandoc)
+  @Test("every manual page passes mandoc lint", .needsMandoc)
   func lint() throws {
     for page in try ManualPage.all() {
       let result = try Program.run(["mandoc", "-T", "lint", "-W", "warning", page.path])
@@ -135,7 +135,7 @@ struct ManualTests {
     }
   }
 
-  @Test("the command line accepts every command in a display")
+  @Test("every command shown in the manual is accepted by the command-line parser")
   func commandsAreTaken() throws {
     for page in try ManualPage.all() {
       #expect(!page.commands.isEmpty, "\(page)")
@@ -143,12 +143,12 @@ struct ManualTests {
     }
   }
 
-  @Test("the examples in the manual end with the exit statuses that the pages give")
+  @Test("the examples in the manual exit with the statuses that the pages give")
   func examples() throws {
     // Only root can query the system's pools.
     for page in try ManualPage.all() where page.verb != "settle" || geteuid() == 0 {
       let merge = try MergeCase(kernel: "snapshots")
-      // Resume and status need a merge that stopped.
+      // The resume and status verbs need a merge that has been stopped.
       if ["resume", "status"].contains(page.verb) { try merge.interruptMerge() }
       for example in page.examples {
         let result = try TypedScript.run(example.script, in: merge.folder)

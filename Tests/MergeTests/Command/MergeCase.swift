@@ -2,32 +2,35 @@ import Fixtures
 import Foundation
 import Testing
 
-/// A pool and an origin as files in their own folder, and the expected result of a merge.
+/// A pool and an origin, stored as files in their own folder, with the expected result of a merge.
 ///
 /// The expected origin is computed from the pool's mappings and the data file's current content, so
-/// it is known for an origin of any byte count and after a test changed the data. For the
-/// kernel-made scenarios, `CommandHarnessTests` compares it with the data that the kernel read.
+/// it is known for an origin of any size, and even after a test changes the data. For scenarios
+/// made by the kernel, `CommandHarnessTests` compares the expected origin with the data that the
+/// kernel read.
 final class MergeCase {
   let folder: TemporaryFolder
   let blockByteCount: Int
   let mappings: [ThinMapping]
-  /// The origin and the data file before any merge.
+  /// The origin's content before any merge.
   let before: Data
   let dataBefore: Data
 
-  /// The arguments of a merge; tests replace these paths.
+  /// The metadata path passed to a merge.
+  ///
+  /// Tests may replace this path and the ones below.
   var metadata: String
   var data: String
   var origin: String
   var journal: String
   let deviceID: Int
 
-  /// The files themselves, regardless of the arguments above.
+  /// The actual metadata file, even if a test passes a different path to the merge.
   var metadataFile: String { folder.path("metadata.img") }
   var dataFile: String { folder.path("data.img") }
   var originFile: String { folder.path("origin.img") }
 
-  /// Unpacks a kernel-made scenario.
+  /// Unpacks a scenario made by the kernel.
   convenience init(kernel name: String, deviceID: Int = 0) throws {
     let scenario = try KernelScenario.load(name)
     let folder = try TemporaryFolder()
@@ -39,10 +42,10 @@ final class MergeCase {
       mappings: scenario.thinDump().device(deviceID).mappings, deviceID: deviceID)
   }
 
-  /// Writes a pool that the test describes; its device 0 is merged.
+  /// Writes a pool as described by the test, whose device 0 is to be merged.
   ///
-  /// Every sector contains its source and place, so that no sector of the pool equals one of the
-  /// origin.
+  /// Every sector contains its source and position, so no sector of the pool equals any sector of
+  /// the origin.
   convenience init(
     pool: PoolImage, originByteCount: Int, in folder: TemporaryFolder? = nil
   ) throws {
@@ -55,7 +58,7 @@ final class MergeCase {
       deviceID: 0)
   }
 
-  /// Creates a built pool of `blockCount` mapped blocks with holes between them.
+  /// Creates a pool with `blockCount` mapped blocks, with holes between them.
   convenience init(scatteredBlocks blockCount: Int = 40) throws {
     let builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: blockCount))])
     try self.init(
@@ -77,8 +80,9 @@ final class MergeCase {
     dataBefore = try content(of: folder.path("data.img"))
   }
 
-  /// Returns the expected origin after the merge, from the data file's current content; bytes that
-  /// a test cut from that file count with their old content.
+  /// Returns the expected origin after the merge, computed from the data file's current content.
+  ///
+  /// For bytes that a test cut from that file, the old content is used.
   func expectedOrigin(thinByteCount: Int? = nil) throws -> Data {
     var expected = before
     var source = try content(of: dataFile)
@@ -95,17 +99,17 @@ final class MergeCase {
     return expected
   }
 
-  /// The merged byte count if nothing is past the origin's end.
+  /// The number of bytes that a merge writes if no mapped block is past the origin's end.
   var mappedByteCount: Int { mappings.count * blockByteCount }
 
   // MARK: Running
 
-  /// `--metadata … --data … --dev-id …`.
+  /// The arguments that name the source: `--metadata … --data … --dev-id …`.
   var sourceArguments: [String] {
     ["--metadata", metadata, "--data", data, "--dev-id", "\(deviceID)"]
   }
 
-  /// The command line of a merge, after the binary's name.
+  /// Returns the arguments of a merge command, without the program name.
   func mergeArguments(_ options: [String] = []) -> [String] {
     ["merge"] + sourceArguments + ["--origin", origin] + options
   }
@@ -141,14 +145,14 @@ final class MergeCase {
     "--progress", "none",
   ]
 
-  /// Options that make a merge take seconds and pass many checkpoints.
+  /// Options that make a merge take several seconds and write many checkpoints.
   static let slowly = [
     "--rate-limit", "1M", "--checkpoint-interval", "0.2", "--io-size", "16k",
     "--queue-depth", "4",
   ]
 
-  /// Starts a merge and stops it by SIGINT once its journal has shown `checkpointCount` different
-  /// byte counts.
+  /// Starts a merge, and stops it with SIGINT once its journal has shown `checkpointCount`
+  /// different byte counts.
   @discardableResult
   func interruptMerge(
     afterCheckpoints checkpointCount: Int = 3, _ options: [String] = []
@@ -165,25 +169,25 @@ final class MergeCase {
 
   // MARK: Inspecting
 
-  /// Returns the byte offsets of the first sectors in which the origin differs from the expected
-  /// one.
+  /// Returns the byte offsets of the first sectors where the origin differs from the expected
+  /// origin.
   func wrongSectors(thinByteCount: Int? = nil, limit: Int = 8) throws -> [Int] {
     try differingSectors(
       content(of: originFile), expectedOrigin(thinByteCount: thinByteCount), limit: limit)
   }
 
-  /// Returns the byte offsets of the first sectors in which the origin differs from its old
+  /// Returns the byte offsets of the first sectors where the origin differs from its original
   /// content.
   func changedSectors() throws -> [Int] {
     try differingSectors(content(of: originFile), before)
   }
 
-  /// Returns the files in the folder that were not there at the start.
+  /// Returns the files in the test's folder that were not there at the start.
   func newFiles() throws -> [String] {
     try folder.names().filter { !["metadata.img", "data.img", "origin.img"].contains($0) }
   }
 
-  /// Restores the origin's old content in the same file.
+  /// Restores the origin's original content without replacing the file.
   func restoreOrigin() throws { try overwrite(originFile, with: before) }
 }
 

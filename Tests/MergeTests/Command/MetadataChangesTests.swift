@@ -3,9 +3,9 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Command: metadata that changes during a merge", .waitsForPrograms)
+@Suite("Command: metadata changes during a merge", .waitsForPrograms)
 struct MetadataChangesTests {
-  /// The change to the pool between the plan and the end of the merge.
+  /// A change made to the pool between the plan and the end of the merge.
   enum Change: String, CaseIterable {
     case snapshotReleased
     case snapshotReplaced
@@ -13,7 +13,7 @@ struct MetadataChangesTests {
   }
 
   @Test(
-    "a merge whose metadata changes is not recorded as finished, and completes once it is restored",
+    "a merge whose metadata changes is left unfinished, and completes once it is restored",
     arguments: Change.allCases)
   func changed(_ change: Change) throws {
     let image = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 8))]).build()
@@ -38,7 +38,7 @@ struct MetadataChangesTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  /// Returns the superblocks by their block numbers.
+  /// Returns the pool's superblocks, keyed by block number.
   private static func superblocks(of image: PoolImage, after change: Change?) -> [Int: Data] {
     var image = image
     switch change {

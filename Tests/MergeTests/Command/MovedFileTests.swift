@@ -4,13 +4,13 @@ import Testing
 
 @Suite("Command: files moved, removed or replaced during a merge", .waitsForPrograms)
 struct MovedFileTests {
-  @Test("--same-data resumes from a copy of the data device that lacks merged blocks")
+  @Test("--same-data resumes from a copy of the data device that lacks already merged blocks")
   func copiedData() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptMerge(["--rate-limit", "256k"])
     let copy = merge.folder.path("copy.img")
     var content = merge.dataBefore
-    // The first block is already merged; the copy has zeros at its beginning.
+    // The first block has already been merged, so the copy has zeros in its place.
     content.replaceSubrange(0..<16_384, with: Data(count: 16_384))
     try content.write(to: URL(filePath: copy))
     #expect(try merge.resume(["--data", copy]).standardError.contains("--same-data"))
@@ -18,7 +18,8 @@ struct MovedFileTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  /// Starts a merge, runs `meanwhile` while the process is stopped, and lets the process continue.
+  /// Starts a merge, suspends its process while `meanwhile` runs, and then lets the process
+  /// continue.
   private func merge(
     _ merge: MergeCase, stopping: Bool, _ meanwhile: () throws -> Void
   ) throws -> CommandResult {
@@ -56,7 +57,8 @@ struct MovedFileTests {
   func truncatedOrigin() throws {
     let merge = try MergeCase(scatteredBlocks: 16)
     let result = try self.merge(merge, stopping: false) {
-      // The new end is past the last mapped block, so no write extends the file again.
+      // The truncated file still extends past the last mapped block, so no write makes it longer
+      // again.
       try Program.mustRun("truncate", "--size", "-4096", merge.originFile)
     }
     expectError(result, exitStatus: 3, naming: merge.origin)
@@ -70,7 +72,7 @@ struct MovedFileTests {
   }
 
   @Test(
-    "a loop device whose file is replaced during a merge stops the merge", .needsLoopDevices)
+    "a merge stops if the file behind one of its loop devices is replaced", .needsLoopDevices)
   func fileOfLoopDevice() throws {
     let merge = try MergeCase(scatteredBlocks: 16)
     let device = try LoopDevice(backing: merge.originFile)
@@ -91,7 +93,7 @@ struct MovedFileTests {
   }
 
   @Test(
-    "a deleted journal ends the merge, and no resume command is named",
+    "a merge whose journal is deleted ends, and suggests no resume command",
     arguments: [true, false])
   func journal(isStopped: Bool) throws {
     let merge = try MergeCase(scatteredBlocks: 16)
@@ -103,7 +105,7 @@ struct MovedFileTests {
     #expect(!result.standardOutput.contains("can be resumed"), "\(result.standardOutput)")
   }
 
-  @Test("a merge whose folder was renamed resumes with the new paths of journal and origin")
+  @Test("a merge whose folder was renamed can be resumed with the new journal and origin paths")
   func renamedFolder() throws {
     let folder = try TemporaryFolder()
     let (before, after) = (folder.path("before"), folder.path("after"))
@@ -125,7 +127,7 @@ struct MovedFileTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("an origin without a name is merged with a note")
+  @Test("merging onto an origin that no longer has a name prints a note")
   func deletedFile() throws {
     let merge = try MergeCase(scatteredBlocks: 2)
     let arguments = merge.mergeArguments(["--journal", merge.folder.path("journal")])

@@ -4,17 +4,19 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Command: origins with a disk format", .waitsForPrograms)
+@Suite("Command: origins that contain a known disk format", .waitsForPrograms)
 struct OriginFormatTests {
   private static let qcow2: [UInt8] = [0x51, 0x46, 0x49, 0xFB, 0, 0, 0, 3]
 
-  /// Returns the parts of a LUKS header with this UUID that the check reads.
+  /// Returns a LUKS header with the given UUID, containing only the parts that the format check
+  /// reads.
   private static func luks(_ uuid: String) -> [UInt8] {
     Array("LUKS".utf8) + [0xBA, 0xBE, 0, 2] + [UInt8](repeating: 0, count: 160)
       + Array(uuid.utf8) + [UInt8](repeating: 0, count: 40 - uuid.utf8.count)
   }
 
-  /// Returns a case whose thin block 0 is mapped or not, and whose origin begins with these bytes.
+  /// Returns a case whose origin begins with the given bytes, and whose thin block 0 is mapped only
+  /// if `mapsFirst` is true.
   private static func merge(beginning bytes: [UInt8], mapsFirst: Bool = true) throws -> MergeCase {
     let mappings = [ThinMapping].everyThird(count: 8, startingAt: mapsFirst ? 0 : 1)
     let merge = try MergeCase(
@@ -32,7 +34,7 @@ struct OriginFormatTests {
   }
 
   @Test(
-    "every container format is recognized by its signature",
+    "every disk image container format is recognized by its signature",
     arguments: [
       (0, [0x51, 0x46, 0x49, 0xFB], .qcow2), (0, Array("KDMV".utf8), .vmdk),
       (0, Array("# Disk DescriptorFile".utf8), .vmdk), (0, Array("conectix".utf8), .vhd),
@@ -46,7 +48,7 @@ struct OriginFormatTests {
     #expect(DiskFormat(first: Array(first.prefix(offset + bytes.count - 1))) == nil)
   }
 
-  @Test("merge and plan refuse a container file unless --force-format is given")
+  @Test("merge and plan refuse a disk image container file unless --force-format is given")
   func container() throws {
     let merge = try Self.merge(beginning: Self.qcow2)
     let before = try content(of: merge.originFile)
@@ -64,7 +66,7 @@ struct OriginFormatTests {
     #expect(result.standardError.contains("looks like a qcow2 image"))
   }
 
-  @Test("a VHD of fixed size is recognized by its footer")
+  @Test("a fixed-size VHD is recognized by its footer")
   func footer() throws {
     let merge = try Self.merge(beginning: [])
     try Self.put(
@@ -75,7 +77,7 @@ struct OriginFormatTests {
   }
 
   @Test(
-    "a loop device over a container file is refused unless --force-format is given",
+    "a loop device backed by a container file is refused unless --force-format is given",
     .needsLoopDevices)
   func behindLoopDevice() throws {
     let merge = try Self.merge(beginning: Self.qcow2)
@@ -93,7 +95,7 @@ struct OriginFormatTests {
   }
 
   @Test(
-    "a loop device over part of a container file is refused unless --force-format is given",
+    "a loop device over part of a container file is also refused without --force-format",
     .needsLoopDevices)
   func partOfContainer() throws {
     let merge = try Self.merge(beginning: Self.qcow2)
@@ -102,14 +104,14 @@ struct OriginFormatTests {
     try expectRefusedUnlessForced(merge, onto: device)
   }
 
-  @Test("a resume does not need --force-format again")
+  @Test("--force-format does not have to be repeated when a merge is resumed")
   func resumed() throws {
     let merge = try Self.merge(beginning: Self.qcow2, mapsFirst: false)
     try merge.interruptEarly(["--force-format"])
     expectSuccess(try merge.resume())
   }
 
-  @Test("a LUKS header is replaced only by the same one unless --force-format is given")
+  @Test("a LUKS header may be replaced only by an identical one unless --force-format is given")
   func luksHeader() throws {
     let other = try Self.merge(beginning: Self.luks("one"))
     for plan in [try other.plan(["--output", "json"]).report()] {

@@ -5,10 +5,10 @@ import Testing
 @testable import MergeEngine
 
 @Suite(
-  "Command: origin marks after a kill",
+  "Command: origin marks after a merge is killed",
   .waitsForPrograms, .needsStopLibrary)
 struct OriginMarkCrashTests {
-  @Test("a first merge killed at any file change blocks other merges exactly while half merged")
+  @Test("after a kill at any file change, a merge blocks others if and only if it is half done")
   func firstMerge() throws {
     let merge = try MergeCase.twoDevices(blockCount: 4)
     let link = merge.folder.path("link.img")
@@ -37,7 +37,7 @@ struct OriginMarkCrashTests {
     #expect(changeCount > 15)
   }
 
-  @Test("a restart killed at any file change blocks other merges unless it finished")
+  @Test("a restart killed at any file change blocks other merges unless it had finished")
   func restart() throws {
     let merge = try MergeCase.twoDevices(blockCount: 4)
     let link = merge.folder.path("link.img")
@@ -58,7 +58,7 @@ struct OriginMarkCrashTests {
           "merge", onto: merge.originFile, ["--restart"] + MergeCase.steadily), at: changeCount)
       if result.exitStatus == 0 { break }
       try #require(result.exitStatus == 128 + SIGKILL)
-      // A finished merge may still have its mark, which then blocks nothing.
+      // A finished merge may still have its mark, but that mark no longer blocks other merges.
       let isFinished =
         try isThere(merge.journal) && JournalOnDisk.state(of: merge.journal).isFinished
       try Program.mustRun("ln", merge.originFile, link)

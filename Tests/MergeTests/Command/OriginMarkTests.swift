@@ -4,26 +4,27 @@ import Testing
 
 @testable import MergeEngine
 
-/// Another path to the bytes of an origin.
+/// Another path that leads to the bytes of an origin.
 enum OtherName: CaseIterable, Sendable {
   case hardLink, symbolicLink, bindMount, loopDevice, loopDeviceOverPart
 
   private static let folderName = "elsewhere"
 
-  /// Returns the journal's path in the error: its default place for this name, or the place in the
-  /// mark.
+  /// Returns the journal path that the error names: the default path for this name, or the path
+  /// stored in the mark.
   func journal(_ merge: MergeCase) -> String {
     self == .bindMount
       ? merge.folder.path(Self.folderName + "/origin.img.thin-merge") : merge.journal
   }
 
-  /// The error's code, which depends on whether this name leads to the journal's default place.
+  /// The expected error code, which depends on whether this name leads to the journal's default
+  /// path.
   var code: String {
     [.symbolicLink, .bindMount].contains(self)
       ? "journal-of-other-thin-device" : "other-merge-unfinished"
   }
 
-  /// Calls `body` with a path that leads to the same file.
+  /// Calls `body` with another path that leads to the origin's file.
   func with<Result>(_ merge: MergeCase, _ body: (String) throws -> Result) throws -> Result {
     let link = merge.folder.path("link.img")
     switch self {
@@ -51,14 +52,14 @@ enum OtherName: CaseIterable, Sendable {
 }
 
 @Suite(
-  "Command: an unfinished merge and the other names of its origin", .waitsForPrograms,
+  "Command: unfinished merges and other names for their origins", .waitsForPrograms,
   .needsLoopDevices)
 struct OriginMarkTests {
-  /// Options that skip the blocks past the end of the part that a name shows.
+  /// Options that skip blocks past the end of the origin, for names that show only part of it.
   private static let clipped = ["--past-end", "clip", "--yes"]
 
   @Test(
-    "a merge by another name of a half-merged origin is refused and names the journal",
+    "merging under another name onto a half-merged origin is refused, and the journal is named",
     arguments: OtherName.allCases
   )
   func otherMerge(name: OtherName) throws {
@@ -80,7 +81,7 @@ struct OriginMarkTests {
   }
 
   @Test(
-    "--restart by another name of the origin replaces the mark",
+    "--restart through another name for the origin replaces the mark",
     arguments: OtherName.allCases.dropLast())
   func restart(name: OtherName) throws {
     let merge = try MergeCase.twoDevices()
@@ -95,7 +96,7 @@ struct OriginMarkTests {
           && content(of: merge.originFile) != merge.before
           && Self.markedJournal(of: merge.originFile) != merge.journal
       }
-      // Through a symbolic link, the journal is the same file.
+      // A symbolic link leads to the same journal file.
       if name != .symbolicLink { #expect(isMarked) }
       expectSuccess(try running.wait())
     }
@@ -107,7 +108,7 @@ struct OriginMarkTests {
       .flatMap { OriginMark(decoding: $0)?.journalPath }
   }
 
-  @Test("a merge onto a file is refused after an unfinished merge onto a loop device over it")
+  @Test("a merge onto a file is refused after an unfinished merge onto its loop device")
   func loopDeviceFirst() throws {
     let merge = try MergeCase.twoDevices()
     var device: LoopDevice? = try LoopDevice(backing: merge.originFile)
@@ -123,7 +124,7 @@ struct OriginMarkTests {
   }
 
   @Test(
-    "an unfinished journal elsewhere is found without --journal and with another --journal"
+    "an unfinished journal at a custom path is found without --journal or with a different one"
   )
   func journalElsewhere() throws {
     let merge = try MergeCase.twoDevices()
@@ -146,7 +147,7 @@ struct OriginMarkTests {
       try ThinMergeCommand.run(merge.argumentsOfDevice1("merge", onto: merge.originFile)))
   }
 
-  @Test("a finished merge is refused once another merge has begun on its origin")
+  @Test("repeating a finished merge is refused once another merge has started on its origin")
   func finishedThenOther() throws {
     let merge = try MergeCase.twoDevices()
     expectSuccess(try merge.merge())
@@ -161,7 +162,7 @@ struct OriginMarkTests {
   }
 
   @Test(
-    "a mark without its journal blocks merges until --restart or a resume from the moved journal",
+    "a mark whose journal is missing blocks merges until --restart, or a resume from its new path",
     arguments: [true, false])
   func journalGone(isReplaced: Bool) throws {
     let merge = try MergeCase.twoDevices()
@@ -191,7 +192,7 @@ struct OriginMarkTests {
     #expect(try MergeCase.markNames(of: merge.originFile) == [])
   }
 
-  @Test("a copy of a half-merged file is blocked by the copied mark")
+  @Test("merging onto a copy of a half-merged file is blocked by the mark copied with it")
   func copied() throws {
     let merge = try MergeCase.twoDevices()
     try merge.interruptMerge()
@@ -203,7 +204,7 @@ struct OriginMarkTests {
     #expect(try merge.refusalOfDevice1(onto: merge.originFile) == nil)
   }
 
-  @Test("plan, verify and status do not change the mark")
+  @Test("plan, verify and status do not change the origin's mark")
   func looking() throws {
     let merge = try MergeCase.twoDevices()
     try merge.interruptMerge()
@@ -219,7 +220,7 @@ struct OriginMarkTests {
     #expect(try merge.verify().standardOutput.contains("thin-merge resume \(merge.journal)"))
   }
 
-  @Test("a half-merged file in a file system without attributes is found by another name")
+  @Test("a half-merged file is recognized under another name even without extended attributes")
   func noAttributes() throws {
     let folder = try TemporaryFolder()
     try Program.mustRun("mount", "-t", "ramfs", "ramfs", folder.path)
@@ -241,7 +242,7 @@ struct OriginMarkTests {
     expectSuccess(try mergeOtherOntoLoopDevice())
   }
 
-  @Test("a merge whose mark cannot be set is refused, and nothing is written")
+  @Test("a merge is refused, with nothing written, if its mark cannot be set on the origin")
   func cannotMark() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try ThinMergeCommand.run(

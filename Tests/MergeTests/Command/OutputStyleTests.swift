@@ -13,7 +13,7 @@ struct OutputStyleTests {
     return text
   }()
 
-  @Test("a report wraps between words, with later lines of a value below its first line")
+  @Test("a report wraps between words, with each value's later lines indented to match its first")
   func wrapped() {
     #expect(
       Self.text.text == """
@@ -31,7 +31,8 @@ struct OutputStyleTests {
   }
 
   @Test(
-    "no line of a wrapped report is wider than the terminal, unless a word is", arguments: 30...120)
+    "no line of a wrapped report is wider than the terminal, unless a single word is",
+    arguments: 30...120)
   func widths(columnCount: Int) {
     let words = (0..<60).map { String(repeating: "w", count: $0 % 13 + 1) }.joined(separator: " ")
     var text = ReportText(words, ReportStyle(columnCount: columnCount))
@@ -50,14 +51,14 @@ struct OutputStyleTests {
     #expect(lines.allSatisfy { $0.last?.isNumber == false }, "\(lines)")
   }
 
-  @Test("a report without a width has one line for each value")
+  @Test("a report with no width limit prints each value on one line")
   func unwrapped() {
     var text = ReportText("Merged.")
     text.add("merged", String(repeating: "word ", count: 100) + "end")
     #expect(text.text.split(separator: "\n").count == 2)
   }
 
-  @Test("details are in the report only if they are requested")
+  @Test("a report includes details only if they are requested")
   func details() {
     for shown in [false, true] {
       var text = ReportText("Merged.", ReportStyle(showsDetails: shown))
@@ -67,7 +68,7 @@ struct OutputStyleTests {
   }
 
   @Test(
-    "color is used on a capable terminal without NO_COLOR, or always, or never",
+    "color can be forced on or off; by default it needs a capable terminal and no NO_COLOR",
     arguments: [
       (ColorMode.auto, true, ["TERM": "xterm"], true),
       (.auto, true, ["TERM": "xterm", "NO_COLOR": "1"], false),
@@ -80,7 +81,7 @@ struct OutputStyleTests {
     #expect((colors == .ansi) == isColored)
   }
 
-  @Test("color changes nothing but the renditions of an error's first words")
+  @Test("color affects only the first words of an error")
   func coloredError() {
     let failure = Failure.usage("no origin", hint: "name one:\n  thin-merge plan --origin PATH")
     let plain = Self.lines(colors: .none) { $0.failure(failure) }
@@ -89,7 +90,7 @@ struct OutputStyleTests {
     #expect(colored.replacing(/\u{1B}\[[0-9;]*m/, with: "") == plain)
   }
 
-  @Test("a long error wraps, and the command in its hint stays on one line")
+  @Test("a long error message wraps, but the command in its hint stays on one line")
   func wrappedError() {
     let command = "thin-merge plan --origin /a/very/long/path/to/an/origin"
     let failure = Failure.usage(
@@ -105,7 +106,7 @@ struct OutputStyleTests {
         """)
   }
 
-  @Test("a quiet command prints errors and no notes")
+  @Test("a command with --quiet prints errors but no notes")
   func quiet() {
     let printed = Self.lines(verbosity: .quiet) { messages in
       messages.note(.stopping)
@@ -114,7 +115,7 @@ struct OutputStyleTests {
     #expect(printed == "thin-merge: error: no origin\n")
   }
 
-  @Test("a quiet merge prints nothing, and a quiet dry run still prints its report")
+  @Test("a merge with --quiet prints nothing, but a dry run with --quiet still prints its report")
   func quietReports() throws {
     let merge = try MergeCase()
     let plan = try merge.merge(["--dry-run", "--quiet"])
@@ -125,7 +126,7 @@ struct OutputStyleTests {
     #expect(merged.standardOutput + merged.standardError == "")
   }
 
-  @Test("each device-mapper change and each program is printed only with --debug")
+  @Test("device-mapper changes and programs that are run are printed only with --debug")
   func debug() {
     #expect(Self.lines { $0.trace("run: lvs") } == "thin-merge: debug: run: lvs\n")
     #expect(Self.lines(format: .json) { $0.trace("run: lvs") } == "")
@@ -137,7 +138,7 @@ struct OutputStyleTests {
     #expect(throws: (any Error).self) { _ = try ThinMerge.checked(["status", "-q", "--debug"]) }
   }
 
-  @Test("the choice of color is known even if the rest of the command line is wrong")
+  @Test("the color setting is determined even if the rest of the command line is invalid")
   func askedColor() {
     #expect(Messages.color(askedIn: ["merge", "--wrong", "--color", "never"]) == .never)
     #expect(Messages.color(askedIn: ["--color=always", "-x"]) == .always)

@@ -4,10 +4,10 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Command: given-up merges", .waitsForPrograms)
+@Suite("Command: abandoned merges", .waitsForPrograms)
 struct GivenUpMergeTests {
-  /// Returns a stopped merge of device 0 that a finished merge of device 1 replaced, with later
-  /// writes to the origin.
+  /// Returns a stopped merge of device 0 that was replaced by a finished merge of device 1, after
+  /// which the origin was written to.
   private static func givenUp() throws -> MergeCase {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     try merge.interruptEarly()
@@ -19,7 +19,7 @@ struct GivenUpMergeTests {
   }
 
   @Test(
-    "a given-up merge is not resumed by any name of its journal, even if the other journal is gone")
+    "an abandoned merge cannot be resumed from its moved journal, even if the newer one is gone")
   func resumed() throws {
     let merge = try Self.givenUp()
     let origin = try content(of: merge.originFile)
@@ -41,7 +41,7 @@ struct GivenUpMergeTests {
     #expect(try content(of: merge.originFile) == origin)
   }
 
-  @Test("status reports a given-up merge and the merge that took its place")
+  @Test("the status of an abandoned merge names the merge that replaced it")
   func status() throws {
     let merge = try Self.givenUp()
     let old = merge.journal + ".old"
@@ -55,7 +55,7 @@ struct GivenUpMergeTests {
     #expect(!text.contains("resume"))
   }
 
-  @Test("a given-up merge that none has replaced yet is refused until --restart")
+  @Test("an abandoned merge that has not been replaced yet is refused without --restart")
   func killedRestart() throws {
     let merge = try Self.givenUp()
     try Program.mustRun("mv", merge.journal + ".old", merge.journal)
@@ -81,7 +81,7 @@ struct GivenUpMergeTests {
 
 @Suite("Command: outdated journals", .waitsForPrograms)
 struct OvertakenJournalTests {
-  @Test("a copy of a journal from before its merge finished is not resumed")
+  @Test("a copy of a journal that was made before its merge finished cannot be resumed")
   func copy() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -92,7 +92,7 @@ struct OvertakenJournalTests {
     try expectOvertaken(merge, copy)
   }
 
-  @Test("a copy of a journal from before its merge was resumed is not resumed")
+  @Test("a copy of a journal that was made before its merge was resumed cannot be resumed")
   func copyOfUnfinished() throws {
     for isElsewhere in [false, true] {
       let merge = try MergeCase(scatteredBlocks: 8)
@@ -108,7 +108,7 @@ struct OvertakenJournalTests {
     }
   }
 
-  @Test("a journal is not resumed after another merge finished, even without a mark")
+  @Test("a journal cannot be resumed after another merge has finished, even without a mark")
   func otherMerge() throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     let elsewhere = merge.folder.path("elsewhere")
@@ -121,7 +121,7 @@ struct OvertakenJournalTests {
     try expectOvertaken(merge, elsewhere)
   }
 
-  @Test("a journal is resumed if another merge finished before it began")
+  @Test("a journal can be resumed if the other merge finished before this one started")
   func earlierMerge() throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     expectSuccess(
@@ -131,11 +131,12 @@ struct OvertakenJournalTests {
     expectSuccess(try merge.resume())
   }
 
-  /// Expects that neither resume nor merge uses the journal, and that both name the later journal.
+  /// Expects resume and merge to refuse to use the journal, and to name the later journal in their
+  /// errors.
   private func expectOvertaken(_ merge: MergeCase, _ path: String) throws {
     let origin = try content(of: merge.originFile)
     let journals = try [merge.journal, path].map { try content(of: $0) }
-    // If the journal in the default place is unfinished, merge is refused because of that one.
+    // If the journal at the default path is unfinished, merge is refused because of that journal.
     expectError(
       try merge.merge(["--journal", path]), exitStatus: 4, naming: merge.journal)
     for arguments in [["resume", path, "--yes"], ["resume", path, "--yes", "--dry-run"]] {

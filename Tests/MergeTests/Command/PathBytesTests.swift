@@ -7,7 +7,7 @@ import Testing
 @Suite("Command: paths that are not UTF-8", .waitsForPrograms)
 struct PathBytesTests {
   @Test(
-    "a merge onto a path with an invalid byte leaves the path with U+FFFD in its place unchanged")
+    "merging onto a path with an invalid byte does not touch the path spelled with U+FFFD")
   func twins() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try bash(
@@ -22,7 +22,7 @@ struct PathBytesTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("the printed command resumes a merge in a folder with a name that is not UTF-8")
+  @Test("the printed resume command works in a folder whose name is not valid UTF-8")
   func resumed() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try bash(
@@ -39,7 +39,7 @@ struct PathBytesTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a JSON report contains a path that is not UTF-8 in base64")
+  @Test("a JSON report gives a path that is not valid UTF-8 in base64")
   func documents() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try bash(
@@ -57,7 +57,7 @@ struct PathBytesTests {
     #expect(try JSONSchema.complaints(of: [("status", result.standardOutput)]) == [])
   }
 
-  @Test("the command line is read without /proc", .needsRoot)
+  @Test("the command line can be read even if /proc is not available", .needsRoot)
   func withoutProc() throws {
     let result = try Program.run([
       "unshare", "-m", "sh", "-c", "umount -l /proc && exec \"$0\" --version",
@@ -66,7 +66,7 @@ struct PathBytesTests {
     #expect(result.standardOutput.hasPrefix("thin-merge "), "\(result.standardError)")
   }
 
-  /// Runs a script in the folder of a merge.
+  /// Runs a bash script in the folder of the given merge.
   private func bash(_ script: String, in merge: MergeCase) throws -> CommandResult {
     try Program.run([
       "bash", "-c", "cd \(merge.folder.path.shellQuoted) || exit 99\n" + script,
@@ -75,7 +75,7 @@ struct PathBytesTests {
 }
 
 extension MergeCase {
-  /// Returns a command line for a shell, with the origin as written in the shell.
+  /// Returns a shell command line that contains `origin` verbatim, in shell syntax.
   fileprivate func command(_ verb: String, origin: String) -> String {
     ([ThinMergeCommand.binaryPath, verb] + sourceArguments).map(\.shellQuoted)
       .joined(separator: " ") + " --origin \(origin)"

@@ -2,13 +2,13 @@ import Fixtures
 import Foundation
 import Testing
 
-/// A final state of a verb, and the document that the verb then prints.
+/// A final state that a verb can reach, and the document that it prints in that state.
 struct PrintedDocument: Sendable, CustomTestStringConvertible {
   let testDescription: String
-  /// The schema of the report; nil if no report is printed.
+  /// The name of the report's schema; nil if no report is printed.
   let schema: String?
   let exitStatus: Int32
-  /// The fields that show that the report is of the intended state.
+  /// The fields and values that show that the report describes the intended state.
   let shows: [String: JSONValue]
   let run: @Sendable () throws -> CommandResult
 
@@ -261,7 +261,7 @@ extension MergeCase {
     try ThinMergeCommand.run(["plan"] + sourceArguments + options)
   }
 
-  /// Runs a merge whose data file loses its last blocks on the way.
+  /// Runs a merge whose data file loses its last blocks while the merge runs.
   fileprivate func mergeWhileDataIsCut(_ options: [String]) throws -> CommandResult {
     let running = try startMerge(Self.slowly + options)
     try #require(try running.waitUntilCheckpoint(1, in: journal))

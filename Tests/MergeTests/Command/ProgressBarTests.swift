@@ -17,7 +17,7 @@ struct ProgressBarTests {
     ProgressBar(line: line, glyphs: .ascii).text(columnCount: columnCount)
   }
 
-  @Test("the bar fits every width, and has a percentage from 4 columns on")
+  @Test("the progress bar fits every width, and shows a percentage at 4 columns or more")
   func width() {
     let totals: [UInt64] = [0, 1, 1023, 999 << 20, 1 << 30, 5 << 40, .max / 3]
     for phase in Self.phases {
@@ -38,7 +38,7 @@ struct ProgressBarTests {
     }
   }
 
-  @Test("a wide bar has every figure")
+  @Test("a wide progress bar shows every figure")
   func wide() {
     #expect(
       Self.text(Self.merging, columnCount: 102)
@@ -47,7 +47,7 @@ struct ProgressBarTests {
   }
 
   @Test(
-    "a narrow bar drops the least important figures first",
+    "a narrow progress bar drops the least important figures first",
     arguments: [
       (
         100,
@@ -68,7 +68,7 @@ struct ProgressBarTests {
     #expect(Self.text(Self.merging, columnCount: columnCount) == expected)
   }
 
-  @Test("the bar's figures keep their places from one moment to the next")
+  @Test("the figures in the progress bar stay in the same columns as it updates")
   func calm() {
     var places: Set<[Int]> = []
     for (done, seconds) in [
@@ -87,7 +87,7 @@ struct ProgressBarTests {
     #expect(places.count == 1 && !places.joined().contains(-1), "\(places)")
   }
 
-  @Test("the bar shows the phase and its figures")
+  @Test("the progress bar shows the phase and its figures")
   func phases() {
     func text(_ phase: MergeProgress.Phase) -> String {
       Self.text(
@@ -104,7 +104,7 @@ struct ProgressBarTests {
         == "verifying  25% [####--------------]  1.0 of 4.0 GiB  ETA 0:24      128 MiB/s")
   }
 
-  @Test("the bar shows unreadable bytes and salvaging")
+  @Test("the progress bar shows unreadable bytes and the salvaging phase")
   func salvage() {
     var line = Self.merging
     line.progress.isSalvaging = true
@@ -115,7 +115,7 @@ struct ProgressBarTests {
     #expect(Self.text(line, columnCount: 200).contains("  12 KiB unreadable  "))
   }
 
-  @Test("the last bar of a phase has the average speed and no remaining time")
+  @Test("the last progress bar of a phase shows the average speed and no remaining time")
   func leftBehind() {
     func text(after elapsed: Duration) -> String {
       ProgressBar(
@@ -131,7 +131,7 @@ struct ProgressBarTests {
         == "merging 100% [##########################]  4.0 of 4.0 GiB  average 128 MiB/s")
   }
 
-  @Test("the bar shows dashes for unknown figures")
+  @Test("the progress bar shows dashes for unknown figures")
   func nothing() {
     let begun = ProgressLine(
       progress: ProgressSample.progress(.merging, done: 0, of: 10, after: .zero),
@@ -146,7 +146,7 @@ struct ProgressBarTests {
 
 @Suite("Command: the progress bar in a window")
 struct ProgressBarInWindowTests {
-  /// A display, its terminal, and the terminal width that the display knows.
+  /// A progress display, its terminal, and the terminal width as the display knows it.
   private final class Window: Sendable {
     private let terminal: Mutex<TerminalModel>
     private let knownColumnCount: Atomic<Int>
@@ -185,7 +185,7 @@ struct ProgressBarInWindowTests {
   }
 
   @Test(
-    "the bar is one row at every width and leaves nothing of earlier bars",
+    "the progress bar takes one row at every width and leaves no traces of earlier bars",
     arguments: TerminalModel.Kind.allCases)
   func everyWidth(kind: TerminalModel.Kind) throws {
     let window = Window(kind, columnCount: 200)
@@ -201,18 +201,18 @@ struct ProgressBarInWindowTests {
   }
 
   @Test(
-    "the bar stays one row when the width changes at any moment",
+    "the progress bar stays on one row no matter when the width changes",
     arguments: TerminalModel.Kind.allCases)
   func anyWidth(kind: TerminalModel.Kind) throws {
     let seed = Seed.current
     var generator = seed.generator
     let window = Window(kind, columnCount: 120)
-    // This line fits every width, so it is never wrapped or cut.
+    // This line fits at every width, so it is never wrapped or truncated.
     window.write("before\n")
     let display = window.display()
     for second in 0..<500 {
       let columnCount = Int.random(in: 6...200, using: &generator)
-      // The width may change just after the display has read it.
+      // The terminal width may change just after the display has read it.
       window.resize(columnCount: columnCount, isKnown: false)
       if Bool.random(using: &generator) { display.progress(Self.progress(2 * second)) }
       window.resize(columnCount: columnCount)
@@ -221,7 +221,7 @@ struct ProgressBarInWindowTests {
     }
   }
 
-  @Test("the bar makes room for a note, and the last bar stays on the screen")
+  @Test("the progress bar makes room for a note, and the last bar stays on the screen")
   func notes() throws {
     let window = Window(.breaking, columnCount: 60)
     let display = window.display()
@@ -239,7 +239,7 @@ struct ProgressBarInWindowTests {
     #expect(window.rows[1].hasPrefix("merging   0% ["))
   }
 
-  @Test("the bar of every phase stays on the screen, except that of planning")
+  @Test("the final bar of each phase except planning stays on the screen")
   func phases() {
     let window = Window(.breaking, columnCount: 60)
     let display = window.display()
@@ -251,7 +251,7 @@ struct ProgressBarInWindowTests {
     #expect(window.rows.map { $0.prefix(14) } == ["merging 100% [", "verifying 100%"])
   }
 
-  @Test("the bar has no colors")
+  @Test("the progress bar uses no colors")
   func colours() {
     let written = Mutex("")
     let display = ProgressDisplay(
@@ -268,7 +268,7 @@ struct ProgressBarInWindowTests {
   }
 
   @Test(
-    "a bar is drawn only if the cursor can be moved",
+    "a progress bar is drawn only if the terminal can move the cursor",
     arguments: [
       (.auto, .text, true, .bar), (.auto, .text, false, .lines), (.auto, .json, true, .nothing),
       (.bar, .text, true, .bar), (.bar, .text, false, .lines), (.lines, .text, true, .lines),
@@ -281,7 +281,7 @@ struct ProgressBarInWindowTests {
       ProgressDisplay.style(mode, format: format, canMoveCursor: canMoveCursor) == style)
   }
 
-  @Test("a terminal is capable if TERM is set, not empty and not dumb")
+  @Test("a terminal is considered capable if TERM is set, not empty and not dumb")
   func capable() {
     #expect(ProcessEnvironment.terminalIsCapable(variables: ["TERM": "xterm"]))
     for term in [nil, "", "dumb"] as [String?] {
@@ -289,8 +289,9 @@ struct ProgressBarInWindowTests {
     }
   }
 
-  /// Expects exactly one bar below `above`; stops at the first failure, since later ones would
-  /// repeat it.
+  /// Expects exactly one bar below `above`.
+  ///
+  /// Stops at the first failure, because later ones would only repeat it.
   private func expectOneBar(
     in window: Window, above: [String], _ comment: String,
     sourceLocation: SourceLocation = #_sourceLocation
@@ -300,7 +301,7 @@ struct ProgressBarInWindowTests {
       Array(rows.prefix(above.count)) == above, "\(comment): \(rows)",
       sourceLocation: sourceLocation)
     let bars = rows.dropFirst(above.count)
-    // Four columns have no room for anything.
+    // Four columns or fewer have no room for anything more.
     guard window.columnCount > 4 else {
       try #require(bars.isEmpty, "\(comment): \(rows)", sourceLocation: sourceLocation)
       return

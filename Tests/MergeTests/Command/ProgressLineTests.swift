@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Command: progress lines")
 struct ProgressLineTests {
-  @Test("a progress line for logs is a sentence")
+  @Test("a progress line for logs reads as a sentence")
   func sentence() {
     let line = ProgressSample.line(
       .merging, done: ProgressSample.gibibyte, of: 4 * ProgressSample.gibibyte, after: .seconds(8))
@@ -18,7 +18,7 @@ struct ProgressLineTests {
         == line.sentence + ", 1 read and 2 writes in flight, last checkpoint 2.5 s ago")
   }
 
-  @Test("a planning line has no speed, and a verifying line has no writes")
+  @Test("a progress line shows no speed while planning, and no writes while verifying")
   func planning() {
     let line = ProgressSample.line(.planning, done: 1 << 30, of: 4 << 30, after: .seconds(8))
     #expect(line.sentence == "planning: 1 GiB of 4 GiB (25%), ETA 0:24")
@@ -27,7 +27,7 @@ struct ProgressLineTests {
     #expect(comparing.detailedSentence == comparing.sentence + ", 1 read in flight")
   }
 
-  @Test("the line of a salvaging phase has the unreadable bytes")
+  @Test("the progress line of a salvaging phase shows the unreadable bytes")
   func salvage() {
     var line = ProgressSample.line(.merging, done: 1 << 30, of: 4 << 30, after: .seconds(8))
     line.progress.isSalvaging = true
@@ -38,7 +38,7 @@ struct ProgressLineTests {
     #expect(json.contains(#""salvaging":true"#) && json.contains(#""unreadable_bytes":512"#))
   }
 
-  @Test("a complete phase has an average speed, even after 10 ms")
+  @Test("a completed phase shows an average speed, even if it took only 10 ms")
   func fast() {
     let done = ProgressSample.progress(
       .merging, done: 1 << 20, of: 1 << 20, after: .milliseconds(10))
@@ -48,7 +48,7 @@ struct ProgressLineTests {
     #expect(RateEstimator.average(before) == nil)
   }
 
-  @Test("the average speed excludes the bytes of earlier runs")
+  @Test("the average speed excludes bytes done by earlier runs")
   func average() {
     var progress = ProgressSample.progress(
       .merging, done: 3 * ProgressSample.gibibyte, of: 4 * ProgressSample.gibibyte,
@@ -57,7 +57,7 @@ struct ProgressLineTests {
     #expect(RateEstimator.average(progress) == Double(ProgressSample.gibibyte) / 10)
   }
 
-  @Test("the current speed follows the last seconds")
+  @Test("the current speed reflects the last few seconds")
   func current() {
     var pace = RateEstimator()
     var progress = ProgressSample.progress(.merging, done: 0, of: 1000 << 20, after: .zero)
@@ -71,7 +71,7 @@ struct ProgressLineTests {
     #expect(abs(current - Double(1 << 20)) < Double(1 << 14))
   }
 
-  @Test("a phase without bytes or time has a line without speeds")
+  @Test("the progress line of a phase with no bytes or no elapsed time shows no speed")
   func nothing() {
     let line = ProgressSample.line(.verifying, done: 0, of: 0, after: .zero)
     #expect(line.sentence == "verifying: 0 bytes of 0 bytes (100%)")
@@ -83,7 +83,7 @@ struct ProgressLineTests {
     #expect(begun.sentence == "merging: 0 bytes of 10 bytes (0%), ETA --:--")
   }
 
-  @Test("a display shows lines every five seconds and at the end")
+  @Test("progress lines are printed every five seconds and at the end")
   func lines() {
     let screen = Screen()
     let display = screen.display(.lines)
@@ -104,7 +104,7 @@ struct ProgressLineTests {
         """)
   }
 
-  @Test("JSON progress is one object per line")
+  @Test("JSON progress is printed as one object per line")
   func json() {
     let screen = Screen()
     let display = screen.display(.json, format: .json)
@@ -124,7 +124,7 @@ struct ProgressLineTests {
     #expect(screen.text == "\(first)\(inFlight),\(end)\n\(second)\(inFlight),\(end)\n")
   }
 
-  @Test("SIGUSR1 prints one line, even if no progress is shown")
+  @Test("SIGUSR1 prints one progress line, even if progress is turned off")
   func status() {
     let screen = Screen()
     let display = screen.display(.nothing)
@@ -138,7 +138,7 @@ struct ProgressLineTests {
         + "2 writes in flight, last checkpoint 2.5 s ago\n")
   }
 
-  @Test("a request to stop is acknowledged once")
+  @Test("a stop request is acknowledged exactly once")
   func stopping() {
     let screen = Screen()
     let display = screen.display(.nothing)
@@ -154,7 +154,7 @@ struct ProgressLineTests {
   }
 }
 
-/// Standard error in memory.
+/// A stand-in for standard error that keeps the output in memory.
 private final class Screen: Sendable {
   private let lines = Mutex("")
   private let statusWanted = Atomic(false)

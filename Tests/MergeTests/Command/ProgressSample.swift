@@ -1,12 +1,14 @@
 @testable import MergeEngine
 @testable import thin_merge
 
-/// Sample moments of a phase.
+/// Samples of the progress of a phase.
 enum ProgressSample {
   static let gibibyte: UInt64 = 1 << 30
 
-  /// Returns a moment with one read and two writes in flight, and a checkpoint 2.5 s ago, if the
-  /// phase has writes and checkpoints.
+  /// Returns the progress of a phase with one read in flight.
+  ///
+  /// If the phase has writes and checkpoints, two writes are also in flight, and the last
+  /// checkpoint was 2.5 s ago.
   static func progress(
     _ phase: MergeProgress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
   ) -> MergeProgress {
@@ -16,7 +18,7 @@ enum ProgressSample {
       sinceCheckpoint: [.planning, .verifying].contains(phase) ? nil : .milliseconds(2500))
   }
 
-  /// Returns the line of a phase that had the same speed from its beginning.
+  /// Returns the progress line of a phase whose speed has been constant since it began.
   static func line(
     _ phase: MergeProgress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
   ) -> ProgressLine {

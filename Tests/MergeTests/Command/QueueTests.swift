@@ -7,7 +7,7 @@ import Testing
 @Suite(
   "Command: the kernel's request queue", .waitsForPrograms, .needsTracing)
 struct QueueTests {
-  @Test("buffers are unmapped only after the queue that may still read into them is destroyed")
+  @Test("buffers are unmapped only after the I/O queue that may still be filling them is destroyed")
   func destroyedBeforeItsBuffers() throws {
     var builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 400))])
     builder.leafEntryCount = 1
@@ -16,9 +16,9 @@ struct QueueTests {
     pool.editNode(at: pool.held.mapping(of: 0).leaves[5]) { $0.flags = 0 }
     let merge = try MergeCase(pool: pool, originByteCount: 65_536)
     let trace = merge.folder.path("trace")
-    // The plan fails at a leaf of the first node, while the leaves of the second are being read.
-    // The tracer delays the destruction of a queue, so that an unmapping that does not wait comes
-    // first.
+    // The plan fails at a leaf of the first node while leaves of the second are still being read.
+    // The tracer delays the destruction of a queue, so an unmapping that fails to wait for it
+    // happens first.
     let result = try ThinMergeCommand.run(
       ["plan"] + merge.sourceArguments,
       under: [
@@ -41,7 +41,7 @@ struct QueueTests {
   }
 
   @Test(
-    "a failing io_getevents ends every verb with the system's error and a hint about seccomp",
+    "if io_getevents fails, every verb ends with the system error and a hint about seccomp",
     arguments: [["plan"], ["merge"], ["verify"], ["devices"]])
   func completionsThatCannotBeHad(verb: [String]) throws {
     let merge = try MergeCase()

@@ -42,7 +42,7 @@ struct RefusedCallTests {
   }
 
   @Test(
-    "the hint for a limit on file sizes or open files names the limit",
+    "the hint about a limit on file size or open files names the limit",
     arguments: [("--fsize=1048576", "ulimit -f"), ("--nofile=8", "ulimit -n")])
   func limits(limit: String, hint: String) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -52,7 +52,7 @@ struct RefusedCallTests {
   }
 
   @Test(
-    "without hard links, the journal gets its name by a rename that does not replace",
+    "without hard links, the journal is moved into place by a rename that cannot overwrite",
     arguments: ["EPERM", "EOPNOTSUPP", "ENOSYS"])
   func noHardLinks(errno: String) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -62,7 +62,7 @@ struct RefusedCallTests {
     #expect(try merge.status()["state"] == .string("finished"))
   }
 
-  @Test("a merge is refused if the file system has neither hard links nor such a rename")
+  @Test("a merge is refused if the file system has neither hard links nor no-replace renames")
   func noSafeName() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try Self.merge(
@@ -73,7 +73,7 @@ struct RefusedCallTests {
     #expect(try merge.changedSectors() == [])
   }
 
-  @Test("without hard links, a journal that another merge created meanwhile is not replaced")
+  @Test("without hard links, a journal created by a concurrent merge is not overwritten")
   func journalTaken() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try Self.merge(
@@ -92,7 +92,7 @@ struct RefusedCallTests {
   }
 }
 
-@Suite("Command: merges and lack of space", .waitsForPrograms, .needsTmpfs)
+@Suite("Command: merges without enough space", .waitsForPrograms, .needsTmpfs)
 struct NoRoomTests {
   @Test("a merge refused for lack of space leaves the origin's holes unallocated")
   func holesStay() throws {
@@ -107,7 +107,7 @@ struct NoRoomTests {
   }
 
   @Test(
-    "an origin is merged if its mapped holes fit, even if its whole length does not")
+    "a merge succeeds if the origin's mapped holes fit, even if its full length does not")
   func mappedHolesFit() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let place = try TemporaryFolder(onTmpfsOf: merge.mappedByteCount + (256 << 10))
@@ -117,7 +117,9 @@ struct NoRoomTests {
     expectSuccess(try merge.verify())
   }
 
-  @Test("a journal folder created for a refused merge is removed", .needsLoopDevices)
+  @Test(
+    "if a merge is refused, the journal folder that was created for it is removed",
+    .needsLoopDevices)
   func stateFolder() throws {
     let place = try TemporaryFolder(onTmpfsOf: 1 << 16)
     _ = try Program.run(
@@ -131,7 +133,9 @@ struct NoRoomTests {
     #expect(try place.names() == ["filler"])
   }
 
-  @Test("the hint for a read-only state folder names --journal and not root", .needsLoopDevices)
+  @Test(
+    "the hint for a read-only state folder suggests --journal, not running as root",
+    .needsLoopDevices)
   func readOnlyStateFolder() throws {
     let place = try TemporaryFolder(onTmpfsOf: 1 << 16)
     try place.makeReadOnly()
@@ -160,7 +164,8 @@ struct EmptyDeviceTests {
     #expect(result.standardError.contains("0 bytes"), "\(result.standardError)")
   }
 
-  @Test("a resume onto an origin of 0 bytes has status 5, and succeeds once the origin is back")
+  @Test(
+    "resuming onto an origin of 0 bytes exits with status 5, and succeeds once the origin is back")
   func resumed() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Command: remnants of given-up merges", .waitsForPrograms)
+@Suite("Command: remnants of abandoned merges", .waitsForPrograms)
 struct RemnantTests {
   private static let isNotNeeded = "You can remove the thin device"
 
@@ -16,8 +16,8 @@ struct RemnantTests {
     report["remnants"]?.array?.map { $0["dev_id"]?.integer } ?? []
   }
 
-  /// Expects a report that names the remnants' thin device, and that never calls a thin device
-  /// unneeded.
+  /// Expects a report that names the thin device whose remnants were left, and never says that a
+  /// thin device is no longer needed.
   private func expectNamed(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(text.contains("  remnants "), "\(text)", sourceLocation: sourceLocation)
     #expect(
@@ -27,7 +27,7 @@ struct RemnantTests {
     #expect(!text.contains("until the origin"), "\(text)", sourceLocation: sourceLocation)
   }
 
-  @Test("merge, plan and verify name the remnants of another thin device's merge")
+  @Test("merge, plan and verify report remnants left by another thin device's merge")
   func otherDevice() throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     try merge.interruptEarly()
@@ -65,7 +65,7 @@ struct RemnantTests {
     #expect(try devices(journal.report()) == [0])
   }
 
-  @Test("a restart of the same merge has no remnants")
+  @Test("restarting the same merge leaves no remnants")
   func sameMerge() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -75,7 +75,7 @@ struct RemnantTests {
     #expect(try merge.verify().standardOutput.contains(Self.isNotNeeded))
   }
 
-  @Test("remnants of other mappings are reported as an earlier state of the thin device")
+  @Test("remnants of earlier mappings are reported as an earlier state of the thin device")
   func otherMappings() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -87,7 +87,7 @@ struct RemnantTests {
   }
 
   @Test(
-    "remnants are named even if the restart was given up, or was killed before it wrote"
+    "remnants are reported even if the restart was abandoned, or killed before it wrote anything"
   )
   func onceMore() throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
@@ -101,7 +101,7 @@ struct RemnantTests {
     try #require(try running.waitUntilCheckpoint(1, in: merge.journal))
     running.send(SIGINT)
     #expect(try running.wait().exitStatus == 3)
-    // This is the state after a kill before the first run is recorded.
+    // This is the state if the merge was killed before it recorded its first run.
     let header = try JournalOnDisk.reader(of: merge.journal).header
     let journal = try content(of: merge.journal)
     try Data(header.encoded).write(to: URL(filePath: merge.journal))
@@ -116,13 +116,13 @@ struct RemnantTests {
     #expect(try devices(first.report()) == [1])
   }
 
-  /// The fate of a stopped merge's journal.
+  /// A change to the journal of a stopped merge.
   enum Fate: CaseIterable, Sendable {
     case deleted, damaged, damagedWithoutMark, elsewhere
   }
 
   @Test(
-    "remnants are named if their journal is gone, damaged or elsewhere",
+    "remnants are reported even if their journal is missing, damaged or at another path",
     arguments: Fate.allCases)
   func lostJournal(fate: Fate) throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
@@ -152,7 +152,8 @@ struct RemnantTests {
     #expect(report["remnants"]?.array?.first?["dev_id"] == .null)
   }
 
-  @Test("verify names remnants by another name of the origin, and with a journal elsewhere")
+  @Test(
+    "verify reports remnants under another name of the origin, or with a journal at another path")
   func otherName() throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     try merge.interruptEarly()
@@ -174,7 +175,7 @@ struct RemnantTests {
       try ThinMergeCommand.run(merge.argumentsOfDevice1("verify", onto: link)).standardOutput)
   }
 
-  @Test("verify --journal names an unfinished merge that began later")
+  @Test("verify --journal reports an unfinished merge that started after the journal's own")
   func verifyByJournal() throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     expectSuccess(try merge.merge())

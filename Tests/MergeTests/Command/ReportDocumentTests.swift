@@ -12,7 +12,7 @@ struct ReportDocumentTests {
     JSONText.line(MergeDocument(report, source: absolute, originPath: "/base.img"))
   }
 
-  @Test("the plan's JSON has stable names")
+  @Test("the JSON of a plan has stable field names")
   func planJSON() {
     #expect(
       JSONText.line(PlanDocument(SampleReport.plan, source: Self.absolute, originPath: "/base.img"))
@@ -30,7 +30,7 @@ struct ReportDocumentTests {
         + "\n")
   }
 
-  @Test("a merge's JSON contains its plan's names")
+  @Test("the JSON of a merge includes all field names of its plan")
   func mergeJSON() {
     var report = SampleReport.merge
     report.state = .stopped(SampleReport.stop)
@@ -57,7 +57,7 @@ struct ReportDocumentTests {
     #expect(Self.json(report).contains(#""verified":false"#))
   }
 
-  @Test("the JSON of verify, status and devices has stable names")
+  @Test("the JSON of verify, status and devices has stable field names")
   func otherJSON() {
     #expect(
       JSONText.line(

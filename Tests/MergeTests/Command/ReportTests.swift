@@ -17,7 +17,7 @@ struct JSONReportTests {
       ("unreadable", "array"),
     ]
 
-  @Test("a plan's report has every field with its type")
+  @Test("a plan's report has every field, each of the right type")
   func planNames() throws {
     try expectNames(
       Self.plan + [
@@ -28,25 +28,25 @@ struct JSONReportTests {
       in: MergeCase().plan(["--output", "json"]))
   }
 
-  @Test("a merge's report has every field with its type")
+  @Test("a merge's report has every field, each of the right type")
   func mergeNames() throws {
     try expectNames(Self.merge, in: MergeCase().merge(["--output", "json"]))
   }
 
-  @Test("a resume's report has every field with its type")
+  @Test("a resume's report has every field, each of the right type")
   func resumeNames() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
     try expectNames(Self.merge, in: merge.resume(["--output", "json"]))
   }
 
-  @Test("a stopped merge's report has every field with its type")
+  @Test("a stopped merge's report has every field, each of the right type")
   func stoppedNames() throws {
     let result = try MergeCase().interruptMerge(["--output", "json"])
     try expectNames(Self.merge, in: result, exitStatus: 3)
   }
 
-  @Test("a verify report has every field with its type")
+  @Test("a verify report has every field, each of the right type")
   func verifyNames() throws {
     try expectNames(
       [
@@ -55,7 +55,7 @@ struct JSONReportTests {
       ], in: MergeCase().verify(["--output", "json"]), exitStatus: 1)
   }
 
-  @Test("a status report has every field with its type")
+  @Test("a status report has every field, each of the right type")
   func statusNames() throws {
     let merge = try MergeCase()
     expectSuccess(try merge.merge())
@@ -66,7 +66,7 @@ struct JSONReportTests {
       ], in: ThinMergeCommand.run(["status", merge.journal, "--output", "json"]))
   }
 
-  @Test("a devices report has every field with its type")
+  @Test("a devices report has every field, each of the right type")
   func devicesNames() throws {
     let merge = try MergeCase()
     let result = try ThinMergeCommand.run([
@@ -80,7 +80,7 @@ struct JSONReportTests {
     for name in names { #expect(device[name]?.kind == "integer", "\(name)") }
   }
 
-  @Test("the numbers of a plan match the pool")
+  @Test("the figures in a plan's report match the pool")
   func planNumbers() throws {
     let merge = try MergeCase()
     let report = try merge.plan(["--output", "json"]).report()
@@ -90,7 +90,7 @@ struct JSONReportTests {
     #expect(report["bytes"]?.integer == merge.mappedByteCount)
     #expect(report["thin_size_assumed"] == .boolean(true))
     expectSubject(of: report, merge)
-    // Every third block is mapped, so each is its own run.
+    // Every third block is mapped, so each mapped block is a run of its own.
     let lengths = try #require(report["run_lengths"]?.array)
     #expect(lengths.map { $0["min_bytes"]?.integer } == [merge.blockByteCount])
     #expect(lengths.map { $0["runs"]?.integer } == [merge.mappings.count])
@@ -101,7 +101,7 @@ struct JSONReportTests {
     #expect(report["map"]?["mapped_bytes"]?.array?.map(\.integer) == cells)
   }
 
-  @Test("a plan of a stopped merge contains its recorded bytes")
+  @Test("the plan of a stopped merge includes the bytes already recorded")
   func planGoesOn() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -113,7 +113,7 @@ struct JSONReportTests {
   }
 
   @Test(
-    "a plan with another thin size than that of an unfinished merge contains the refusal")
+    "a plan reports a refusal if its thin size differs from the unfinished merge's")
   func planRefused() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -127,7 +127,7 @@ struct JSONReportTests {
   }
 
   @Test(
-    "a note calls options for an active pool unneeded if there is none",
+    "a note says that active-pool options are not needed if no pool is active",
     arguments: ["--snapshot", "--no-snapshot", "--reactivate"])
   func needsNoPool(option: String) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -142,7 +142,7 @@ struct JSONReportTests {
     }
   }
 
-  @Test("a plan with --journal finds an unfinished journal in the default place")
+  @Test("a plan with --journal still finds an unfinished journal in the default location")
   func planFindsUsualPlace() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -154,7 +154,7 @@ struct JSONReportTests {
     #expect(report["refused"]?["exit_status"]?.integer == 4)
   }
 
-  @Test("a plan shares the journal's lock, and reports an exclusive lock as busy")
+  @Test("a plan locks the journal in shared mode, and reports busy if it is locked exclusively")
   func planDoesNotLock() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -170,7 +170,7 @@ struct JSONReportTests {
     #expect(busy["refused"]?["exit_status"]?.integer == 5)
   }
 
-  @Test("a plan writes nothing and leaves nothing behind")
+  @Test("a plan writes nothing and leaves no files behind")
   func planWritesNothing() throws {
     let merge = try MergeCase()
     expectSuccess(try merge.plan())
@@ -178,7 +178,7 @@ struct JSONReportTests {
     #expect(try merge.newFiles() == [])
   }
 
-  @Test("the numbers of a finished merge match the pool")
+  @Test("the figures in a finished merge's report match the pool")
   func mergeNumbers() throws {
     let merge = try MergeCase()
     let report = try merge.merge(["--verify", "--output", "json"]).report()
@@ -191,7 +191,7 @@ struct JSONReportTests {
     expectSubject(of: report, merge)
   }
 
-  @Test("a comparison's report names source and origin, even if only the journal does")
+  @Test("a verify report names the source and origin, even if only the journal identifies them")
   func verifySubject() throws {
     let merge = try MergeCase()
     expectSuccess(try merge.merge())
@@ -216,7 +216,7 @@ struct JSONReportTests {
     #expect(report["thin_device"] == .null, sourceLocation: sourceLocation)
   }
 
-  @Test("a merge writes the planned bytes, with a journal no larger than planned")
+  @Test("a merge writes exactly the planned bytes, and its journal is no larger than planned")
   func planHolds() throws {
     let merge = try MergeCase()
     let plan = try merge.plan(["--output", "json"]).report()
@@ -226,7 +226,7 @@ struct JSONReportTests {
     #expect(try byteCount(ofFile: merge.journal) <= largest)
   }
 
-  @Test("an error is one object with message, exit status and hint")
+  @Test("an error is printed as one JSON object with a message, an exit status and a hint")
   func error() throws {
     let merge = try MergeCase()
     merge.origin = merge.folder.path("nothing")
@@ -239,7 +239,7 @@ struct JSONReportTests {
   }
 
   @Test(
-    "every line on standard error is an object with a type",
+    "with JSON output, every line on standard error is a JSON object with a type",
     arguments: [[], ["--progress", "json"], ["--progress", "none"]])
   func messages(options: [String]) throws {
     let merge = try MergeCase()
@@ -248,7 +248,7 @@ struct JSONReportTests {
     for message in try result.messages() { #expect(message["type"]?.string != nil) }
   }
 
-  @Test("JSON progress contains the done bytes, which never decrease")
+  @Test("JSON progress reports the bytes done, which never decrease")
   func progress() throws {
     let merge = try MergeCase()
     let result = try merge.merge(
@@ -268,7 +268,7 @@ struct JSONReportTests {
     let report = try result.report()
     for (name, kind) in names {
       let found = report[name]?.kind
-      // A number of seconds may be whole.
+      // A number of seconds may be printed as an integer.
       #expect(
         found == kind || (kind == "number" && found == "integer"),
         "\(name) is \(found ?? "missing")", sourceLocation: sourceLocation)
@@ -278,7 +278,7 @@ struct JSONReportTests {
 
 @Suite("Command: printed text reports", .waitsForPrograms)
 struct PrintedReportTests {
-  @Test("a merge's report contains the origin, the speed and the verify command")
+  @Test("a merge's report shows the origin, the speed and the verify command")
   func merge() throws {
     let merge = try MergeCase()
     let result = try merge.merge()
@@ -289,7 +289,7 @@ struct PrintedReportTests {
     }
   }
 
-  @Test("the thin device is called unneeded only if all of its blocks are on the origin")
+  @Test("the thin device is reported as no longer needed only if the origin has all of its blocks")
   func stillNeeded() throws {
     let merge = try MergeCase()
     let before = try merge.verify(["--inactive"])
@@ -307,7 +307,7 @@ struct PrintedReportTests {
         .contains("You need the thin device only for"))
   }
 
-  @Test("a merge without a terminal prints lines, and no bar")
+  @Test("a merge without a terminal prints progress lines instead of a bar")
   func progressLines() throws {
     let result = try MergeCase().merge(MergeCase.slowly)
     #expect(result.standardError.contains("%"), "\(result.standardError)")
@@ -321,7 +321,7 @@ struct PrintedReportTests {
     #expect(!result.standardError.contains("%"), "\(result.standardError)")
   }
 
-  @Test("a plan reports an unknown thin size")
+  @Test("a plan reports that the thin size is assumed if it is unknown")
   func assumedThinSize() throws {
     #expect(try MergeCase().plan().standardOutput.contains(", assumed"))
   }
@@ -337,7 +337,7 @@ struct PrintedReportTests {
 
 @Suite("Command: status", .waitsForPrograms)
 struct StatusTests {
-  @Test("the status of a finished merge is finished, with all bytes done")
+  @Test("the status of a finished merge is reported as finished, with all bytes done")
   func finished() throws {
     let merge = try MergeCase()
     expectSuccess(try merge.merge())
@@ -347,7 +347,7 @@ struct StatusTests {
     #expect(status["total_bytes"]?.integer == merge.mappedByteCount)
   }
 
-  @Test("the status of a stopped merge is stopped, with some bytes done")
+  @Test("the status of a stopped merge is reported as stopped, with some bytes done")
   func stopped() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -357,7 +357,7 @@ struct StatusTests {
     #expect(done > 0 && done < merge.mappedByteCount)
   }
 
-  @Test("the status of a killed merge is not finished")
+  @Test("the status of a killed merge is not reported as finished")
   func killed() throws {
     let merge = try MergeCase()
     let running = try merge.startMerge(MergeCase.slowly)
@@ -367,7 +367,7 @@ struct StatusTests {
     #expect(try merge.status()["state"] != .string("finished"))
   }
 
-  @Test("status does not change the journal")
+  @Test("the status verb does not change the journal")
   func readsOnly() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -376,7 +376,7 @@ struct StatusTests {
     #expect(try content(of: merge.journal) == journal)
   }
 
-  @Test("status of a file that is not a journal is refused")
+  @Test("the status verb refuses a file that is not a journal")
   func noJournal() throws {
     let merge = try MergeCase()
     let result = try ThinMergeCommand.run(["status", merge.metadata])

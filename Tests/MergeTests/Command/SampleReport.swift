@@ -3,7 +3,7 @@ import SystemPackage
 @testable import MergeEngine
 @testable import thin_merge
 
-/// Sample reports of one merge, one of each kind.
+/// Sample reports about the same merge, one of each kind.
 enum SampleReport {
   static let source = MergeSource(
     metadataPath: "/dev/pool meta", dataPath: "data.img", deviceID: 7)
@@ -52,7 +52,7 @@ enum SampleReport {
 }
 
 extension PoolLeftovers {
-  /// Pools with leftovers of every kind, with all values that may be unknown, and with none.
+  /// Sample pool leftovers: every kind, with all optional values unknown, and none at all.
   static var samples: [PoolLeftovers] {
     var full = PoolLeftovers(
       poolName: "pool", state: .active, recordPath: "/s/pools/POOL-1.json", recordedSeconds: .max,

@@ -7,7 +7,7 @@ import Testing
 @Suite("Command: JSON output and its schemas", .waitsForPrograms, .needsJSONSchema)
 struct SchemaTests {
   @Test(
-    "every printed report and line matches its schema",
+    "every printed JSON report and line matches its schema",
     arguments: PrintedDocument.all)
   func printed(document: PrintedDocument) throws {
     let result = try document.run()
@@ -24,7 +24,7 @@ struct SchemaTests {
     #expect(try JSONSchema.complaints(of: texts) == [])
   }
 
-  @Test("lines of JSON progress match the schema beside a text report")
+  @Test("JSON progress lines match their schema even if the report is text")
   func progressBesideText() throws {
     let result = try MergeCase().interruptMerge(["--progress", "json"])
     #expect(result.standardOutput.hasPrefix("Merge of thin device 0 into "))
@@ -33,14 +33,14 @@ struct SchemaTests {
     #expect(Set(types) == ["progress", "note", "error"], "\(types)")
   }
 
-  @Test("a usage error with JSON progress is one object that matches the schema")
+  @Test("a usage error with JSON progress is printed as one object that matches the schema")
   func usageBesideText() throws {
     let result = try ThinMergeCommand.run(["verify", "--progress", "json"])
     #expect(result.lines.count == 1)
     #expect(try JSONSchema.complaints(of: result.lines.map { ("messages", $0) }) == [])
   }
 
-  @Test("documents with extreme values match their schemas")
+  @Test("JSON documents with extreme values match their schemas")
   func extremes() throws {
     let documents = [
       ("merge", JSONText.report(MergeDocument(.extreme, source: .extreme, originPath: "/o"))),
@@ -58,7 +58,7 @@ struct SchemaTests {
     #expect(try JSONSchema.complaints(of: documents) == [])
   }
 
-  @Test("the error line for a bug matches the schema")
+  @Test("the error line printed for an internal bug matches the schema")
   func bug() throws {
     let lines = Lines()
     Messages(format: .json) { text, _ in lines.append(text) }
@@ -68,7 +68,7 @@ struct SchemaTests {
   }
 
   @Test(
-    "an invalid document is rejected with the expected complaint",
+    "an invalid document fails schema validation with the expected message",
     arguments: WrongDocument.all)
   func wrong(document: WrongDocument) throws {
     let schema = JSONSchema(name: document.schema)
@@ -77,7 +77,8 @@ struct SchemaTests {
     #expect(complaints.contains { $0.contains(document.complaint) }, "\(complaints)")
   }
 
-  @Test("a schema's id, its file and the name in its documents agree", arguments: JSONSchema.names)
+  @Test(
+    "a schema's ID, its file name and the name in its documents agree", arguments: JSONSchema.names)
   func identity(name: String) throws {
     let schema = try JSONSchema(name: name).document()
     #expect(schema["$id"] == .string("urn:thin-merge:schema:\(name):1"))
@@ -86,13 +87,13 @@ struct SchemaTests {
   }
 
   @Test(
-    "every object in a schema requires and allows exactly the described names",
+    "every object in a schema requires and allows exactly the fields it describes",
     arguments: JSONSchema.names)
   func closed(name: String) throws {
     let objects = try JSONSchema(name: name).document().objects
     #expect(!objects.isEmpty)
     for object in objects {
-      // The bytes of a path are present only if the path is not valid text.
+      // A path's bytes are included only if the path is not valid text.
       let names = (object["properties"]?.members.keys.sorted() ?? [])
         .filter { !$0.hasSuffix("_base64") }
       #expect(object["required"]?.array?.compactMap(\.string).sorted() == names)
@@ -103,12 +104,12 @@ struct SchemaTests {
     }
   }
 
-  @Test("fields that two schemas share are described alike")
+  @Test("fields shared by two schemas have the same description")
   func alike() throws {
     let plan = try JSONSchema(name: "plan").document()["properties"]?.members ?? [:]
     let merge = try JSONSchema(name: "merge").document()
     let verify = try JSONSchema(name: "verify").document()
-    // A plan is possible without an origin; a merge is not.
+    // A plan can be made without an origin, but a merge cannot.
     for (name, property) in merge["properties"]?.members ?? [:]
     where plan[name] != nil && !["schema", "origin", "origin_bytes", "journal"].contains(name) {
       #expect(plan[name] == property, "\(name)")
@@ -116,7 +117,7 @@ struct SchemaTests {
     for name in ["thin_device", "metadata", "data", "origin", "remnants"] {
       #expect(merge["properties"]?[name] == verify["properties"]?[name], "\(name)")
     }
-    // The subject of the comparison belongs to the enclosing report.
+    // The enclosing report says what was compared.
     let around = [
       "schema", "dev_id", "thin_device", "metadata", "data", "origin", "journal",
       "unfinished_journal", "thin_device_state", "remnants", "version",
@@ -128,7 +129,7 @@ struct SchemaTests {
     for name in ["range", "stop"] { #expect(merge["$defs"]?[name] == verify["$defs"]?[name]) }
   }
 
-  @Test("the page about the schemas names every file")
+  @Test("the documentation page about the schemas lists every schema file")
   func page() throws {
     let folder = PackageFolder.path("docs/schema")
     let page = try String(contentsOfFile: folder + "/README.md", encoding: .utf8)
@@ -139,7 +140,8 @@ struct SchemaTests {
   }
 }
 
-/// A valid document, a change that makes it invalid, and the schema's complaint.
+/// A valid document, a change that makes it invalid, and the validation error expected from the
+/// schema.
 struct WrongDocument: Sendable, CustomTestStringConvertible {
   let schema: String
   let right: String
@@ -203,9 +205,9 @@ struct WrongDocument: Sendable, CustomTestStringConvertible {
   ]
 }
 
-/// Printed lines, for a test to inspect.
+/// A collection of printed lines, for a test to inspect.
 private final class Lines: @unchecked Sendable {
-  // Only the test's thread writes this.
+  // Only the test's thread writes to this property.
   private(set) var all: [String] = []
 
   func append(_ text: String) { all.append(text) }
@@ -217,13 +219,13 @@ extension CommandResult {
 }
 
 extension JSONValue {
-  /// The members of an object; empty for any other value.
+  /// The members of a JSON object; empty for any other JSON value.
   fileprivate var members: [String: JSONValue] {
     guard case .object(let members) = self else { return [:] }
     return members
   }
 
-  /// Every object schema within this one.
+  /// Every object schema nested in this schema.
   fileprivate var objects: [JSONValue] {
     switch self {
     case .object(let members):

@@ -5,7 +5,7 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-/// A socket like a service manager's, read by a separate program.
+/// A stand-in for the service manager's socket, read by a separate program.
 private struct Manager {
   /// The value of `NOTIFY_SOCKET` for a service.
   let address: String
@@ -30,7 +30,7 @@ private struct Manager {
     try #require(isListening)
   }
 
-  /// The messages so far, each with its lines.
+  /// The messages received so far, each split into lines.
   var messages: [[String]] {
     listener.standardOutputSoFar.split(separator: "\n").dropFirst().map { line in
       line.dropFirst().dropLast().replacing("\\n", with: "\n").split(separator: "\n").map(
@@ -38,7 +38,7 @@ private struct Manager {
     }
   }
 
-  /// Waits for a message with this line.
+  /// Waits for a message that contains the given line.
   func waitFor(_ line: String) throws -> Bool {
     let listener = listener
     return try listener.waitUntil { messages.contains { $0.contains(line) } }
@@ -48,7 +48,7 @@ private struct Manager {
 @Suite("Command: running as a service", .waitsForPrograms)
 struct ServiceTests {
   @Test(
-    "a service manager receives ready, status, watchdog and stopping messages",
+    "the service manager receives ready, status, watchdog and stopping messages",
     .needsPython, arguments: [false, true])
   func notifications(isAbstract: Bool) throws {
     let merge = try MergeCase()
@@ -82,7 +82,7 @@ struct ServiceTests {
     let merge = try MergeCase()
     let manager = try Manager(address: merge.folder.path("notify"))
     let environment = ["NOTIFY_SOCKET": manager.address]
-    // Blocks past the end are known only after all mappings have been read.
+    // Blocks past the origin's end are known only after all mappings have been read.
     try Program.mustRun("truncate", "--size", "1M", merge.origin)
     let refused = try ThinMergeCommand.run(merge.mergeArguments(), environment: environment)
     #expect(refused.exitStatus == 2)
@@ -94,7 +94,7 @@ struct ServiceTests {
   }
 
   @Test(
-    "a merge completes if nobody listens on the notify socket",
+    "a merge completes even if nothing listens on the notify socket",
     arguments: ["/nowhere/notify", "@thin-merge-nobody", "", "/", "vsock:2:1", "@"])
   func nobody(address: String) throws {
     let merge = try MergeCase(scatteredBlocks: 2)
@@ -104,7 +104,7 @@ struct ServiceTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("the watchdog interval applies unless it is for another process")
+  @Test("the watchdog interval is ignored if it is meant for another process")
   func watchdog() {
     func interval(_ variables: [String: String]) -> Duration? {
       ServiceStatus.watchdog(variables: variables, processID: 7)
@@ -117,7 +117,8 @@ struct ServiceTests {
     #expect(interval(["WATCHDOG_USEC": "soon"]) == nil)
   }
 
-  @Test("an undelivered message is repeated, and the watchdog is notified at half its interval")
+  @Test(
+    "undelivered service messages are resent, and the watchdog is notified at half its interval")
   func repetition() {
     let sent = Mutex<[String]>([])
     let isTaken = Atomic(false)
@@ -146,7 +147,9 @@ struct ServiceTests {
     #expect(tell(2001, .merging)?.hasPrefix("WATCHDOG=1\nSTATUS=") == true)
   }
 
-  @Test("systemd-analyze verify accepts the unit without a message", .needsSystemdAnalyze)
+  @Test(
+    "systemd-analyze verify accepts the systemd unit without printing anything",
+    .needsSystemdAnalyze)
   func unit() throws {
     let folder = try TemporaryFolder()
     let binaries = URL(filePath: ThinMergeCommand.binaryPath).deletingLastPathComponent()
@@ -161,7 +164,7 @@ struct ServiceTests {
     #expect(!result.standardError.contains("thin-merge"), "\(result.standardError)")
   }
 
-  @Test("the unit restarts only after the exit status busy or an abnormal end")
+  @Test("the systemd unit restarts only after it exits as busy or ends abnormally")
   func statuses() throws {
     let text = try String(
       contentsOfFile: PackageFolder.path("packaging/thin-merge@.service"), encoding: .utf8)
@@ -169,12 +172,12 @@ struct ServiceTests {
     #expect(lines.contains("RestartForceExitStatus=\(ExitStatus.busy.rawValue)"))
     // No other exit status restarts the unit.
     #expect(lines.contains("Restart=on-abnormal"))
-    // A boot does not wait for the unit.
+    // The unit does not delay the boot.
     #expect(lines.contains("After=multi-user.target"))
   }
 
   @Test(
-    "the unit runs settle after every end of a run, and ignores a failure of settle")
+    "the systemd unit runs settle whenever a run ends, and ignores a settle failure")
   func settling() throws {
     let text = try String(
       contentsOfFile: PackageFolder.path("packaging/thin-merge@.service"), encoding: .utf8)
@@ -182,7 +185,8 @@ struct ServiceTests {
   }
 
   @Test(
-    "a service with a finished merge starts and ends successfully without its devices", .needsPython
+    "the service for a finished merge starts and succeeds even if its devices are missing",
+    .needsPython
   )
   func finished() throws {
     let merge = try MergeCase(scatteredBlocks: 2)

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Command: completion in a terminal", .waitsForPrograms)
 struct ShellTests {
-  /// A shell with the completion script.
+  /// A shell that has loaded the completion script.
   enum Shell: String, CaseIterable, Sendable {
     case bash, zsh, fish
 
@@ -14,7 +14,7 @@ struct ShellTests {
     func start(in folder: String) -> String {
       let binaries = URL(filePath: ThinMergeCommand.binaryPath).deletingLastPathComponent()
         .path(percentEncoded: false)
-      // tmux changes PATH, so it is set here.
+      // tmux changes PATH, so PATH is set again here.
       let path = "\(folder)/programs:\(binaries):$PATH"
       let begin =
         "cd \(folder) && export HOME=\(folder)/home STATE_DIRECTORY=\(folder)/state PATH=\"\(path)\" &&"
@@ -25,7 +25,7 @@ struct ShellTests {
       }
     }
 
-    /// The shell's start-up file, with name and text.
+    /// The name and content of the shell's startup file.
     var settings: (name: String, text: String) {
       switch self {
       case .bash: (".shell", "PS1='\(Self.prompt) '\nsource ./_thin-merge\n")
@@ -55,7 +55,7 @@ struct ShellTests {
     }
   }
 
-  /// The text typed before Tab, and the expected end of the completed line.
+  /// The text typed before pressing Tab, and the expected end of the completed line.
   static let lines = [
     ("thin-merge stat", "status"),
     ("thin-merge merge --make", "--make-origin-writable"),
@@ -74,13 +74,14 @@ struct ShellTests {
     ("thin-merge verify vg/", "verify vg/vm2"),
     ("thin-merge merge /dev/v", "merge /dev/vg/vm2"),
     ("thin-merge devices --pool p", "--pool pool1"),
-    // No number is offered: reading an active pool's metadata would need a message to the pool.
+    // No device ID is offered, because reading an active pool's metadata would require sending the
+    // pool a message.
     ("thin-merge merge --pool pool1 --dev-id 47", "--dev-id 47"),
     ("thin-merge resume ", "/state/base.journal"),
     ("thin-merge help res", "help resume"),
   ]
 
-  /// Stand-ins for the programs that completion calls; dmsetup logs its calls.
+  /// Stand-ins for the programs that completion runs; the one for dmsetup logs its calls.
   static let programs = [
     (
       "dmsetup",
@@ -91,7 +92,7 @@ struct ShellTests {
   ]
 
   @Test(
-    "a shell completes verbs, options, words, paths, thin devices and their numbers, and journals",
+    "shells complete verbs, options, option values, paths, thin devices, device IDs and journals",
     .needsTmux,
     .needsShells, arguments: Shell.allCases)
   func completes(shell: Shell) throws {
@@ -130,7 +131,7 @@ struct ShellTests {
       try session.waitForRows { $0 == [Shell.prompt] }
     }
     for (typed, completed) in Self.lines { try complete(typed, completed) }
-    // The only journal is now one beside an origin that is a file.
+    // The only journal left is next to an origin that is a regular file.
     try files.removeItem(atPath: folder.path("state/base.journal"))
     try Data().write(to: URL(filePath: folder.path("origin.thin-merge")))
     try complete("thin-merge status ", "status origin.thin-merge")

@@ -3,9 +3,9 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Command: status as text")
+@Suite("Command: status text")
 struct StatusTextTests {
-  @Test("the status of a merge without a run reports that nothing was written")
+  @Test("the status of a merge that never ran reports that nothing was written")
   func statusWithoutRun() {
     var status = SampleReport.status
     status.runCount = 0
@@ -17,7 +17,7 @@ struct StatusTextTests {
     #expect(!text.contains("may be partially merged"))
   }
 
-  @Test("the status contains a speed only for a merge that wrote for at least 2 s")
+  @Test("the status shows a speed only for a merge that has been writing for at least 2 s")
   func statusOfShortMerge() {
     var status = SampleReport.status
     for (seconds, hasSpeed) in [(0, false), (1, false), (2, true)] as [(Int64, Bool)] {
@@ -28,7 +28,7 @@ struct StatusTextTests {
     }
   }
 
-  @Test("the status contains progress, speed, remaining time and the next command")
+  @Test("the status of a stopped merge shows progress, speed, remaining time and the next command")
   func statusText() {
     #expect(
       StatusText(report: SampleReport.status).text == """
@@ -50,7 +50,7 @@ struct StatusTextTests {
         """)
   }
 
-  @Test("the status of a merge of volumes contains the complete restart command")
+  @Test("the status of a merge of LVM volumes includes the complete restart command")
   func restartOfVolumes() {
     var report = SampleReport.status
     report.thinDeviceName = "vg/vm1"
@@ -64,7 +64,7 @@ struct StatusTextTests {
         """))
   }
 
-  @Test("the status of a running merge reports that there is nothing to do")
+  @Test("the status of a running merge says that no action is needed")
   func runningText() {
     var report = SampleReport.status
     report.state = .running
@@ -76,7 +76,7 @@ struct StatusTextTests {
   }
 
   @Test(
-    "the status of a finished merge contains its time, and does not call the thin device unneeded")
+    "a finished merge's status shows the time, and never says the thin device is unneeded")
   func finishedText() {
     var report = SampleReport.status
     report.doneByteCount = report.totalByteCount
@@ -105,7 +105,7 @@ struct StatusTextTests {
     }
   }
 
-  @Test("a date outside of the years 1970 to 9999 is shown as a number")
+  @Test("a date outside the years 1970 to 9999 is shown as a plain number")
   func dates() {
     #expect(StatusText.date(.max) == "9223372036854775807")
     #expect(StatusText.date(-1) == "-1")

@@ -2,9 +2,9 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Command: stopping by a signal", .waitsForPrograms)
+@Suite("Command: merges stopped by a signal", .waitsForPrograms)
 struct StoppingTests {
-  @Test("a signal stops the merge with status 3", arguments: [SIGINT, SIGTERM, SIGHUP])
+  @Test("a signal stops a merge with exit status 3", arguments: [SIGINT, SIGTERM, SIGHUP])
   func exitStatus(signal: Int32) throws {
     let (_, result) = try stoppedMerge(by: signal)
     #expect(result.exitStatus == 3, "\(result.standardError)")
@@ -25,13 +25,14 @@ struct StoppingTests {
   }
 
   @Test(
-    "all bytes written before the signal are recorded", arguments: [SIGINT, SIGTERM, SIGHUP])
+    "all bytes written before a stop signal are recorded in the journal",
+    arguments: [SIGINT, SIGTERM, SIGHUP])
   func allRecorded(signal: Int32) throws {
     let (merge, _) = try stoppedMerge(by: signal)
     #expect(try merge.writtenByteCount() == merge.status()["done_bytes"]?.integer)
   }
 
-  @Test("SIGUSR1 prints a line, and the merge completes")
+  @Test("SIGUSR1 prints a progress line, and the merge runs to completion")
   func statusLine() throws {
     let merge = try MergeCase()
     let running = try merge.startMerge(MergeCase.slowly + ["--progress", "none"])
@@ -44,7 +45,7 @@ struct StoppingTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a merge completes if the reader of its report is gone")
+  @Test("a merge completes even if the reader of its report has exited")
   func brokenPipe() throws {
     let merge = try MergeCase()
     let running = try ThinMergeCommand.start(
@@ -64,9 +65,9 @@ struct StoppingTests {
   }
 }
 
-@Suite("Command: signals while a device hangs", .waitsForPrograms, .needsTracing)
+@Suite("Command: signals while a device is hung", .waitsForPrograms, .needsTracing)
 struct HangingDeviceTests {
-  @Test("a second SIGINT ends a merge on a hanging device with an error message")
+  @Test("a second SIGINT ends a merge on a hung device with an error message")
   func secondInterrupt() throws {
     let (merge, running) = try hangingMerge()
     running.send(SIGINT)
@@ -75,11 +76,11 @@ struct HangingDeviceTests {
     let result = try running.wait()
     #expect(result.exitStatus == 3)
     #expect(result.standardError.contains("error: interrupted, "), "\(result.standardError)")
-    // `merge` owns the folder, so it must live until here.
+    // `merge` deletes its folder when it is deallocated, so keep it alive until here.
     withExtendedLifetime(merge) {}
   }
 
-  @Test("a third SIGINT ends a merge on a hanging device at once, without an error message")
+  @Test("a third SIGINT ends a merge on a hung device immediately, without an error message")
   func thirdInterrupt() throws {
     let (merge, running) = try hangingMerge()
     running.send(SIGINT)
@@ -91,12 +92,12 @@ struct HangingDeviceTests {
     let result = try running.wait()
     #expect(result.exitStatus == 3)
     #expect(!result.standardError.contains("error: "), "\(result.standardError)")
-    // `merge` owns the folder, so it must live until here.
+    // `merge` deletes its folder when it is deallocated, so keep it alive until here.
     withExtendedLifetime(merge) {}
   }
 
   @Test(
-    "repeated SIGHUP and SIGTERM do not end a merge that drains",
+    "repeated SIGHUP and SIGTERM do not end a merge that is draining its requests",
     arguments: [
       [SIGHUP, SIGHUP], [SIGTERM, SIGTERM], [SIGHUP, SIGTERM], [SIGINT, SIGHUP],
       [SIGHUP, SIGHUP, SIGTERM, SIGHUP],
@@ -118,15 +119,15 @@ struct HangingDeviceTests {
     }
     #expect(running.isRunning)
     #expect(!running.standardErrorSoFar.contains("get 5 s to complete"))
-    // `merge` owns the folder, so it must live until here.
+    // `merge` deletes its folder when it is deallocated, so keep it alive until here.
     withExtendedLifetime(merge) {}
   }
 
-  /// Starts a merge whose completions are hidden from some point on, and waits for that point.
+  /// Starts a merge whose I/O completions are hidden from some point on, and waits for that point.
   private func hangingMerge() throws -> (MergeCase, RunningCommand) {
     let merge = try MergeCase()
     let trace = merge.folder.path("trace")
-    // -D: the program is the direct child, which signals are sent to.
+    // With -D, the traced program is the direct child, so signals reach the program itself.
     let running = try ThinMergeCommand.start(
       merge.mergeArguments(MergeCase.slowly + ["--progress", "none"]),
       under: SystemCallTrace.hanging(trace: trace))
@@ -140,7 +141,7 @@ struct HangingDeviceTests {
 
 @Suite("Command: stopping at any moment", .waitsForPrograms)
 struct RandomStopTests {
-  /// A merge that takes long enough to be stopped several times.
+  /// Options that make a merge take long enough to be stopped several times.
   static let options = [
     "--rate-limit", "2M", "--checkpoint-interval", "0.05", "--io-size", "\(transferByteCount)",
     "--queue-depth", "8",
@@ -148,7 +149,7 @@ struct RandomStopTests {
   private static let transferByteCount = 16 << 10
 
   @Test(
-    "a merge stopped repeatedly by signals completes correctly",
+    "a merge that is stopped repeatedly by signals completes correctly",
     arguments: [SIGINT, SIGTERM, SIGHUP])
   func signals(signal: Int32) throws {
     try stopAgainAndAgain(stopCount: 12) { running in
@@ -158,7 +159,7 @@ struct RandomStopTests {
     }
   }
 
-  @Test("a merge killed repeatedly completes correctly")
+  @Test("a merge that is killed repeatedly completes correctly")
   func kills() throws {
     try stopAgainAndAgain(stopCount: 50) { running in
       running.send(SIGKILL)
@@ -166,7 +167,7 @@ struct RandomStopTests {
     }
   }
 
-  @Test("a merge stopped repeatedly by random signals completes correctly")
+  @Test("a merge that is stopped repeatedly by random signals completes correctly")
   func mixed() throws {
     var generator = Seed.current.generator
     try stopAgainAndAgain(stopCount: 20) { running in
@@ -181,10 +182,11 @@ struct RandomStopTests {
     }
   }
 
-  /// Starts merges, stops each repeatedly after a random amount of progress, and finishes each.
+  /// Starts several merges, stops each one repeatedly after random amounts of progress, and then
+  /// finishes it.
   ///
-  /// - `stopCount`: the total number of stops.
-  /// - `stop`: stops a run, and returns the expected exit statuses.
+  /// - `stopCount`: The total number of stops.
+  /// - `stop`: A closure that stops a run and returns the exit statuses to expect.
   private func stopAgainAndAgain(
     stopCount: Int, stop: (RunningCommand) throws -> [Int32]
   ) throws {
@@ -198,7 +200,7 @@ struct RandomStopTests {
         let recorded = try JournalOnDisk.recordedByteCount(of: merge.journal)
         let transfersLeft = (merge.mappedByteCount - recorded) / Self.transferByteCount
         let running = try merge.startMerge(Self.options)
-        // A run with nothing left to merge would be stopped at its beginning forever.
+        // A run with nothing left to merge would be stopped at its start over and over.
         guard stopsLeft > 0, transfersLeft > 0 else {
           expectSuccess(try running.wait())
           break
@@ -224,9 +226,11 @@ struct RandomStopTests {
 
 @Suite("Command: writes after a stop", .waitsForPrograms)
 struct WrittenAgainTests {
-  // `OrderOfWritesTests` checks that a kill loses little, with a clock independent of the machine's
-  // load.
-  @Test("a killed merge has written all bytes that its journal records", .needsTmpfs)
+  // `OrderOfWritesTests` checks how much progress a kill loses, using a clock that does not depend
+  // on the machine's load.
+  @Test(
+    "all bytes recorded in the journal of a killed merge have been written to the origin",
+    .needsTmpfs)
   func killed() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -247,7 +251,7 @@ struct WrittenAgainTests {
     }
   }
 
-  @Test("a merge stopped by signals writes nothing twice")
+  @Test("a merge that is stopped by signals and resumed writes no bytes twice")
   func signalled() throws {
     let merge = try MergeCase()
     var written = 0
@@ -270,7 +274,7 @@ struct WrittenAgainTests {
 extension MergeCase {
   /// Returns the number of origin bytes that already have their merged content.
   ///
-  /// - Precondition: The pool is a built one, in which every sector differs from the origin's.
+  /// - Precondition: The pool was generated by the test, so every sector differs from the origin's.
   func writtenByteCount() throws -> Int {
     let unwritten = try differingSectors(
       content(of: originFile), expectedOrigin(), limit: .max

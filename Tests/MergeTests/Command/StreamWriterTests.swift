@@ -6,7 +6,8 @@ import Testing
 
 @Suite("Command: unread standard output and standard error")
 struct StreamWriterTests {
-  @Test("a text for a full pipe blocks no caller, and arrives once the pipe is read")
+  @Test(
+    "writing to a full pipe does not block the caller, and the text arrives once the pipe is read")
   func fullPipe() throws {
     let pipe = try UnreadPipe()
     pipe.fill()
@@ -26,7 +27,7 @@ struct StreamWriterTests {
     withExtendedLifetime(handle) {}
   }
 
-  @Test("if much is unread, notes are dropped and errors are not")
+  @Test("if too much output is unread, notes are dropped but errors are not")
   func dispensable() throws {
     let pipe = try UnreadPipe()
     pipe.fill()
@@ -49,7 +50,7 @@ struct StreamWriterTests {
     withExtendedLifetime(handle) {}
   }
 
-  @Test("a text arrives complete through a nonblocking pipe")
+  @Test("text written to a nonblocking pipe arrives in full")
   func pipeThatDoesNotBlock() throws {
     let pipe = try UnreadPipe()
     let handle = try pipe.writer(blocks: false)
@@ -67,7 +68,7 @@ struct StreamWriterTests {
     withExtendedLifetime(handle) {}
   }
 
-  @Test("waitUntilWritten returns the system's first error")
+  @Test("waitUntilWritten returns the first error from the system")
   func full() throws {
     let full = try #require(FileHandle(forWritingAtPath: "/dev/full"))
     let writer = StreamWriter(to: full.fileDescriptor)
@@ -76,7 +77,8 @@ struct StreamWriterTests {
     withExtendedLifetime(full) {}
   }
 
-  @Test("an error message is waited for longer than a note, but not forever")
+  @Test(
+    "the program waits longer for an error message to be written than for a note, but not forever")
   func patience() throws {
     let pipe = try UnreadPipe()
     pipe.fill()
@@ -91,7 +93,8 @@ struct StreamWriterTests {
     #expect(afterError(.seconds(50)) && !afterError(.seconds(61)))
     let whenStopped = EndPatience.ofErrors(writer, isStopping: { true })
     #expect(whenStopped(.seconds(4)) && !whenStopped(.seconds(6)))
-    // Once the descriptor is closed, a text still waiting would go to the next file of that number.
+    // If text were still waiting when the descriptor is closed, it would go to the next file that
+    // gets the same descriptor.
     #expect(
       poll {
         _ = pipe.read()
@@ -100,7 +103,7 @@ struct StreamWriterTests {
     withExtendedLifetime(handle) {}
   }
 
-  @Test("a report is waited for until a stop is requested, and for at most 5 s after a stop")
+  @Test("a report is awaited indefinitely until a stop is requested, then for at most 5 s")
   func patienceWithReport() {
     let isStopping = Mutex(false)
     let patience = EndPatience.ofReports(isStopping: { isStopping.withLock { $0 } })
@@ -114,7 +117,7 @@ struct StreamWriterTests {
 
 @Suite("Command: a merge with unread standard error", .waitsForPrograms)
 struct UnreadErrorTests {
-  @Test("a merge with unread JSON progress completes")
+  @Test("a merge completes even if nothing reads its JSON progress")
   func mergeEnds() throws {
     let merge = try MergeCase()
     let pipe = try UnreadPipe()
@@ -127,7 +130,7 @@ struct UnreadErrorTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("SIGTERM stops a merge with unread progress, and its error is still delivered")
+  @Test("SIGTERM stops a merge whose progress is unread, and the error message is still delivered")
   func firstSignal() throws {
     let merge = try MergeCase()
     let pipe = try UnreadPipe()
@@ -136,7 +139,7 @@ struct UnreadErrorTests {
       merge.mergeArguments(MergeCase.slowly + ["--progress", "json"]), under: pipe.asStandardError)
     try #require(try running.waitUntilCheckpoint(2, in: merge.journal))
     running.send(SIGTERM)
-    // A merge counts as stopped once nobody locks its journal.
+    // A merge counts as stopped once no process holds a lock on its journal.
     let stopped = try running.waitUntil {
       try merge.status()["state"] == .string("stopped")
     }

@@ -3,7 +3,7 @@ import Foundation
 @testable import MergeEngine
 import Testing
 
-/// The order that only the traced system calls show: each step is durable before the next one.
+/// Tests of ordering that only traced system calls reveal: each step is durable before the next.
 @Suite("Command: the order of system calls", .waitsForPrograms, .needsTracing)
 struct SystemCallOrderTests {
   @Test("a new journal and its name are durable before the first write to the origin")
@@ -23,7 +23,7 @@ struct SystemCallOrderTests {
     #expect(begun != nil, "that a run began is not durable when it writes")
   }
 
-  @Test("a checkpoint's data is durable before its append, and the append before the next one")
+  @Test("a checkpoint's data is durable before its append starts, and each append before the next")
   func checkpoints() throws {
     let merge = try Self.mergeWithTail()
     let traced = try Traced(merge, Self.inManySteps)
@@ -31,7 +31,7 @@ struct SystemCallOrderTests {
     #expect(checkpointCount > 3, "too few to show anything")
   }
 
-  @Test("an earlier run's journal and data are flushed before a resume relies on them")
+  @Test("a resume flushes the previous run's journal and data before relying on them")
   func resumed() throws {
     let merge = try Self.mergeWithTail()
     try merge.interruptMerge()
@@ -47,7 +47,7 @@ struct SystemCallOrderTests {
     _ = try traced.expectCheckpointsToBeTrue()
   }
 
-  @Test("a journal that is set aside has its new name durably before the origin is written")
+  @Test("the rename that sets a journal aside is durable before the origin is written to")
   func putAside() throws {
     let merge = try Self.mergeWithTail()
     try merge.interruptMerge()
@@ -80,20 +80,21 @@ struct SystemCallOrderTests {
     }
   }
 
-  /// Options for small requests and many checkpoints.
+  /// Options that make a merge use small requests and many checkpoints.
   private static let inManySteps = [
     "--io-size", "16k", "--queue-depth", "4", "--checkpoint-interval", "0.01",
     "--rate-limit", "16M",
   ]
 
-  /// Returns a case whose last mapped block is cut at a byte that only a buffered write can end at.
+  /// Returns a case whose last mapped block is cut at an unaligned byte, where only a buffered
+  /// write can end.
   private static func mergeWithTail() throws -> MergeCase {
     let builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 40))])
     return try MergeCase(pool: builder.build(), originByteCount: 117 * 65_536 + 40_001)
   }
 }
 
-/// A merge that ran under a tracer.
+/// The trace of a merge that ran under a system call tracer.
 private struct Traced {
   let trace: SystemCallTrace
   private let merge: MergeCase
@@ -107,8 +108,8 @@ private struct Traced {
     self.trace = trace
   }
 
-  /// Returns true for the journal's path, and for the name under which this run created the
-  /// journal.
+  /// Returns true for the journal's path, and for the temporary name under which this run created
+  /// the journal.
   func isOfJournal(_ path: String) -> Bool {
     path == merge.journal || path.contains(".origin.img.thin-merge.")
   }
@@ -123,7 +124,7 @@ private struct Traced {
 
   func firstOriginWrite() throws -> SystemCallTrace.Request { try #require(originWrites.first) }
 
-  /// Returns a flush that began after one place in the trace, and succeeded before another.
+  /// Returns a flush that began after one position in the trace and succeeded before another.
   func flush(
     of path: String, after begin: Int?, before end: Int
   ) -> SystemCallTrace.Request? {
@@ -134,8 +135,8 @@ private struct Traced {
     }
   }
 
-  /// Expects that each append began after the data of its records, and the previous append, were
-  /// durable.
+  /// Expects each append to begin only after the data that its records cover, and the previous
+  /// append, were durable.
   ///
   /// - Returns: The number of checkpoints.
   func expectCheckpointsToBeTrue() throws -> Int {
@@ -177,8 +178,8 @@ private struct Traced {
     return count
   }
 
-  /// Returns true if all bytes of a range were written and then flushed before a place in the
-  /// trace.
+  /// Returns true if all bytes of a range were written and then flushed before the given position
+  /// in the trace.
   private func isDurable(_ range: ByteRange, at place: Int) -> Bool {
     var missing = RangeSet()
     missing.insert(range)
@@ -190,11 +191,11 @@ private struct Traced {
   }
 }
 
-/// Errors that the system may return at any time, injected by the tracer.
+/// Tests of errors that the system may return at any time, injected by the tracer.
 @Suite("Command: injected system call errors", .waitsForPrograms, .needsTracing)
 struct InjectedSystemCallTests {
   @Test(
-    "a system call that accepts nothing for now, or is interrupted, is retried",
+    "a system call that is interrupted, or temporarily accepts nothing, is retried",
     arguments: [
       "io_submit:error=EAGAIN:when=1+2", "io_submit:error=EINTR:when=1+3",
       "io_getevents:error=EINTR:when=1+2", "pwrite64:error=EINTR:when=1+2",
@@ -209,7 +210,7 @@ struct InjectedSystemCallTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a merge whose requests are never accepted is refused, and nothing is written")
+  @Test("a merge is refused with nothing written if the kernel never accepts its I/O requests")
   func neverTaken() throws {
     let merge = try MergeCase(scatteredBlocks: 12)
     let result = try ThinMergeCommand.run(
@@ -220,7 +221,7 @@ struct InjectedSystemCallTests {
     #expect(try merge.changedSectors() == [])
   }
 
-  @Test("a failed flush of the journal stops the merge, which can be resumed")
+  @Test("a failed journal flush stops the merge, which can then be resumed")
   func journalNotDurable() throws {
     let merge = try MergeCase(scatteredBlocks: 12)
     let result = try ThinMergeCommand.run(

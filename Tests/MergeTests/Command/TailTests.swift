@@ -2,11 +2,12 @@ import Fixtures
 import Foundation
 import Testing
 
-/// A merge whose last block is partial.
+/// A merge in which the last mapped block is only partly covered by the origin or the thin device.
 struct Tail: Sendable, CustomTestStringConvertible {
-  /// The bytes of the last mapped block that the origin has.
+  /// The number of bytes of the last mapped block that fit on the origin.
   var originByteCount: Int
-  /// The bytes of the last mapped block that the thin device has; nil if its size is not given.
+  /// The number of bytes of the last mapped block that are inside the thin device; nil if its size
+  /// is not given.
   var thinByteCount: Int?
 
   var testDescription: String {
@@ -14,17 +15,19 @@ struct Tail: Sendable, CustomTestStringConvertible {
   }
 }
 
-@Suite("Command: ends within a block", .waitsForPrograms)
+@Suite("Command: origins and thin devices of unaligned size", .waitsForPrograms)
 struct TailTests {
   static let blockByteCount = 65_536
-  /// Enough blocks before the tail that many requests are in flight when the tail is reached.
+  /// Mappings with enough blocks before the tail that many requests are in flight when it is
+  /// reached.
   static let mappings: [ThinMapping] =
     .everyThird(count: 20) + .consecutive(count: 40, startingAt: 64, dataBlock: 100)
   static let lastBlockStart = 103 * blockByteCount
 
   static let originTails = [1, 511, 512, 513, 4095, 4096, 4097, 10_000, 61_440, 65_535]
 
-  @Test("an origin of odd byte count is merged to its last byte", arguments: originTails)
+  @Test(
+    "an origin whose size is not block-aligned is merged to its last byte", arguments: originTails)
   func oddOrigin(tail: Int) throws {
     let merge = try merge(originTail: tail)
     expectSuccess(try merge.merge(["--io-size", "4k", "--verify"]))
@@ -42,7 +45,7 @@ struct TailTests {
   }
 
   @Test(
-    "a merge of an odd thin device onto an odd origin ends at the shorter one",
+    "a merge of an unaligned thin device onto an unaligned origin ends at the shorter one's end",
     arguments: [
       Tail(originByteCount: 5000, thinByteCount: 4999),
       Tail(originByteCount: 4097, thinByteCount: 4096),
@@ -57,7 +60,7 @@ struct TailTests {
   }
 
   @Test(
-    "an unaligned tail is merged after transfers of every size", arguments: ["4k", "64k", "1M"])
+    "an unaligned tail is merged correctly with any transfer size", arguments: ["4k", "64k", "1M"])
   func transferSizes(ioSize: String) throws {
     let merge = try merge(originTail: 5001)
     expectSuccess(try merge.merge(["--io-size", ioSize, "--queue-depth", "64"]))
@@ -73,7 +76,8 @@ struct TailTests {
   }
 
   @Test(
-    "an odd thin device on a block device is merged to its last byte", .needsLoopDevices,
+    "a thin device of unaligned size is merged onto a block device to its last byte",
+    .needsLoopDevices,
     arguments: [512, 4096], [1, 512, 513, 4095, 4096, 4097, 10_001])
   func onDevice(sectorByteCount: Int, tail: Int) throws {
     let merge = try merge(originTail: Self.blockByteCount)
@@ -87,7 +91,8 @@ struct TailTests {
   }
 
   @Test(
-    "data and origin may have different sector sizes", .needsLoopDevices, arguments: [512, 4096])
+    "the data device and the origin may have different sector sizes", .needsLoopDevices,
+    arguments: [512, 4096])
   func differentSectors(dataSectorByteCount: Int) throws {
     let merge = try merge(originTail: 8192)
     let origin = try LoopDevice(
@@ -107,7 +112,7 @@ struct TailTests {
   }
 }
 
-@Suite("Command: mapped blocks past the origin's end", .waitsForPrograms)
+@Suite("Command: mapped blocks past the end of the origin", .waitsForPrograms)
 struct PastEndTests {
   static let originByteCount = 50 * 65_536
 
@@ -125,7 +130,7 @@ struct PastEndTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("the report counts the blocks that --past-end clip skips")
+  @Test("the report includes the number of blocks that --past-end clip skips")
   func clippedAreReported() throws {
     let merge = try merge()
     let result = try merge.merge(["--past-end", "clip", "--output", "json"])

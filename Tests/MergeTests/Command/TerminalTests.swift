@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Command: a real terminal", .waitsForPrograms, .needsTmux)
 struct TerminalTests {
-  /// Options so slow that the merge is always stopped before its end.
+  /// Options that make a merge so slow that it is always stopped before its end.
   private static let verySlowly = [
     "--rate-limit", "4k", "--io-size", "4k", "--queue-depth", "4", "--checkpoint-interval", "0.2",
   ]
@@ -24,7 +24,7 @@ struct TerminalTests {
   private static let narrow =
     #"merging +\d+% \[.{20}\] +\S+ of 2.5 MiB  ETA \S+ +\S+ \w+/s"#
 
-  @Test("the bar has all figures, is one row at every width, and leaves room for the report")
+  @Test("the bar shows all figures, takes one row at every width, and leaves room for the report")
   func resized() throws {
     let merge = try MergeCase()
     let session = try TerminalSession(
@@ -43,7 +43,7 @@ struct TerminalTests {
     ] {
       try session.resize(columnCount: columnCount)
       let bar = try Regex(pattern)
-      // If rows are wrapped, tmux moves the rows above them out of sight.
+      // If rows wrap, tmux scrolls the rows above them off the screen.
       try session.waitForRows { rows in
         rows.last?.wholeMatch(of: bar) != nil && [[], ["before"]].contains(rows.dropLast())
       }
@@ -63,7 +63,7 @@ struct TerminalTests {
   }
 
   @Test(
-    "a third SIGINT moves the cursor off the bar, so that later output has its own row",
+    "a third SIGINT moves the cursor off the progress bar, so later output starts on a new row",
     .needsTracing)
   func thirdInterrupt() throws {
     let merge = try MergeCase()
@@ -94,7 +94,7 @@ struct TerminalTests {
   }
 
   @Test(
-    "a resume asks before it writes to a file that only the journal names",
+    "resume asks before writing to a file that is named only in the journal",
     arguments: [("y", 0), ("n", 2)])
   func recordedTarget(answer: String, exitStatus: Int) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -111,7 +111,7 @@ struct TerminalTests {
   }
 
   @Test(
-    "the bar uses the locale's characters, and NO_COLOR turns colors off",
+    "the progress bar uses characters that the locale supports, and NO_COLOR disables color",
     arguments: [("C.UTF-8", "[█", ""), ("C", "[#", ""), ("C", "[#", "1")])
   func characters(locale: String, cells: String, noColor: String) throws {
     let merge = try MergeCase()
@@ -123,7 +123,7 @@ struct TerminalTests {
     #expect(try (session.rows(colours: true) == rows) == !noColor.isEmpty)
   }
 
-  @Test("a terminal that cannot move its cursor shows progress lines")
+  @Test("progress is shown as lines on a terminal that cannot move its cursor")
   func dumb() throws {
     let merge = try MergeCase()
     let session = try TerminalSession(
@@ -133,7 +133,8 @@ struct TerminalTests {
   }
 
   @Test(
-    "a plan's map is as wide as the terminal, up to 100 columns", arguments: [50, 80, 100, 150])
+    "the map in a plan is as wide as the terminal, up to 100 columns",
+    arguments: [50, 80, 100, 150])
   func plan(columnCount: Int) throws {
     let merge = try MergeCase(scatteredBlocks: 60)
     let session = try TerminalSession(

@@ -35,7 +35,7 @@ struct TextReportTests {
   private static let isNotNeeded = ReportText.whatIsLeft(in: .asMerged, leavesOut: false)
   private static let isNeededForTheRest = ReportText.whatIsLeft(in: .asMerged, leavesOut: true)
 
-  @Test("a plan contains the bytes to write, their layout and the merge command")
+  @Test("a plan shows the bytes to write, their layout and the merge command")
   func planText() {
     let text = PlanText(
       report: SampleReport.plan, source: SampleReport.reported, originPath: "base.img",
@@ -68,7 +68,7 @@ struct TextReportTests {
         """)
   }
 
-  @Test("the question contains a short plan")
+  @Test("the confirmation prompt includes a short plan")
   func question() {
     var plan = SampleReport.plan
     plan.pastEndBlockCount = 2
@@ -90,7 +90,7 @@ struct TextReportTests {
         """)
   }
 
-  @Test("a merge of nothing is reported as such, without a request to compare")
+  @Test("the report of an empty merge says so, and does not suggest comparing")
   func mergeOfNothing() {
     var report = SampleReport.merge
     report.writtenByteCount = 0
@@ -110,7 +110,7 @@ struct TextReportTests {
     #expect(!text.contains(Self.isNotNeeded))
   }
 
-  @Test("the plan and the question of a finished merge describe it as finished")
+  @Test("the plan and confirmation prompt of a finished merge describe it as finished")
   func finishedBefore() {
     var plan = SampleReport.plan
     plan.recordedByteCount = plan.byteCount
@@ -160,7 +160,7 @@ struct TextReportTests {
         "\nThis merge is finished. Write all 6.3 MiB again to /dev/x? [y/N] "))
   }
 
-  @Test("a finished merge's report contains its figures and the verify command")
+  @Test("the report of a finished merge shows its figures and the verify command")
   func mergeText() {
     #expect(
       Self.text(SampleReport.merge) == """
@@ -204,7 +204,7 @@ struct TextReportTests {
     }
   }
 
-  @Test("the report of a named thin device contains its name and its snapshot")
+  @Test("the report of a merge of a named thin device shows its name and snapshot")
   func named() {
     var report = SampleReport.merge
     report.plan.snapshotID = 16_777_215
@@ -216,7 +216,7 @@ struct TextReportTests {
       text.contains("  snapshot       dev 16777215, taken of the thin device for this merge\n"))
   }
 
-  @Test("the report of a stopped merge contains its progress and the unreadable ranges")
+  @Test("the report of a stopped merge shows its progress and the unreadable ranges")
   func stoppedText() {
     var report = SampleReport.merge
     report.state = .stopped(SampleReport.stop)
@@ -247,7 +247,7 @@ struct TextReportTests {
         """)
   }
 
-  @Test("the report of a stopped merge contains what it left in the pool")
+  @Test("the report of a stopped merge lists what it left behind in the pool")
   func cleanupFailureText() {
     var report = SampleReport.merge
     report.state = .stopped(SampleReport.stop)
@@ -263,7 +263,7 @@ struct TextReportTests {
         """))
   }
 
-  @Test("a plan contains the refusal, with the hint's commands below it")
+  @Test("a plan shows why the merge would be refused, followed by the suggested commands")
   func refusedPlan() {
     let text = PlanText(
       report: SampleReport.plan, source: SampleReport.reported,
@@ -283,7 +283,7 @@ struct TextReportTests {
   }
 
   @Test(
-    "verify reports the comparison, the differences, and whether the thin device is still needed")
+    "the verify report shows the differences and whether the thin device is still needed")
   func verifyText() {
     #expect(
       Self.text(SampleReport.verification) == """
@@ -351,7 +351,7 @@ struct TextReportTests {
     }
   }
 
-  @Test("the report of a merge warns if the thin device was written to since, or is gone")
+  @Test("a merge's report warns if the thin device is gone, or was written to after the snapshot")
   func writtenSince() {
     var merged = SampleReport.merge
     merged.plan.isWrittenSinceSnapshot = true
@@ -375,7 +375,7 @@ struct TextReportTests {
     #expect(!gone.contains("Keep the thin device"))
   }
 
-  @Test("the devices report is a table")
+  @Test("the devices report is printed as a table")
   func devicesText() {
     let devices = [
       ThinDevice(
@@ -415,7 +415,7 @@ struct TextReportTests {
         + "--ignore-needs-check --origin o --thin-size 512 --past-end clip")
   }
 
-  @Test("times, rates and percentages are rounded for people")
+  @Test("times, rates and percentages are rounded for readability")
   func amounts() {
     #expect(Amount.time(.milliseconds(-5)) == "0 ms")
     #expect(Amount.time(.milliseconds(42)) == "42 ms")

@@ -5,7 +5,7 @@ import Testing
   "Command: an unidentifiable data device", .waitsForPrograms, .needsLoopDevices)
 struct UnidentifiedDataTests {
   @Test(
-    "a merge is not resumed from an unidentifiable data device with other bytes than recorded",
+    "a merge is not resumed if an unidentifiable data device no longer has the recorded bytes",
     arguments: [[], ["--trust-earlier-runs"], ["--same-origin"]])
   func otherBytes(options: [String]) throws {
     let (merge, device) = try MergeCase.stoppedOnUnidentifiedData()
@@ -26,8 +26,8 @@ struct UnidentifiedDataTests {
 }
 
 extension MergeCase {
-  /// Returns a stopped merge from a loop device whose file was deleted, so that nothing identifies
-  /// the device.
+  /// Returns a stopped merge from a loop device whose backing file was deleted, so nothing
+  /// identifies the device.
   static func stoppedOnUnidentifiedData() throws -> (merge: MergeCase, device: LoopDevice) {
     let merge = try MergeCase(scatteredBlocks: 8)
     let file = merge.folder.path("unnamed.img")

@@ -8,7 +8,7 @@ struct UsageTests {
   static let merge = ["merge"] + source + ["--origin", "origin.img"]
 
   @Test(
-    "a merge without a required option is a usage error",
+    "a merge command that lacks a required option is a usage error",
     arguments: [
       ["merge"],
       ["merge"] + source,
@@ -58,7 +58,7 @@ struct UsageTests {
   }
 
   @Test(
-    "every verb has a help text",
+    "every verb has help text",
     arguments: ["merge", "resume", "verify", "plan", "status", "list", "devices", "settle"])
   func help(verb: String) throws {
     let result = try ThinMergeCommand.run([verb, "--help"])
@@ -66,7 +66,7 @@ struct UsageTests {
     #expect(result.standardOutput.contains("thin-merge \(verb)"))
   }
 
-  @Test("the help of merge and of resume contains the defaults of that verb")
+  @Test("the help for merge and for resume shows the defaults of each verb")
   func helpOfDefaults() throws {
     let (merge, resume) = try (
       ThinMergeCommand.run(["help", "merge"]), ThinMergeCommand.run(["resume", "--help"])
@@ -78,7 +78,7 @@ struct UsageTests {
     #expect(!resume.standardOutput.contains("(default: 64)"))
   }
 
-  @Test("the help names all verbs")
+  @Test("the help lists all verbs")
   func overview() throws {
     let result = try ThinMergeCommand.run(["--help"])
     expectSuccess(result)
@@ -89,7 +89,7 @@ struct UsageTests {
   }
 
   @Test(
-    "a thin device that no pool has is refused",
+    "a thin device that is not in any pool is refused",
     arguments: [
       ["merge", "/dev/mapper/vm1"],
       ["merge", "vg/vm1"],
@@ -100,14 +100,14 @@ struct UsageTests {
   func noSuchDevice(arguments: [String]) throws {
     let result = try ThinMergeCommand.run(arguments)
     #expect(result.exitStatus == 2)
-    // The last two answers are given only if the system has mapped devices.
+    // The last two error messages occur only if the system has device-mapper devices.
     let answers = ["no active pool, ", "no such thin device, ", "no such pool, "]
     #expect(
       answers.contains(where: result.standardError.contains), "\(result.standardError)")
   }
 
   @Test(
-    "a misspelled verb gets a suggestion, and an unknown one the list of verbs",
+    "a misspelled verb gets a suggestion, and an unknown verb gets the list of verbs",
     arguments: [
       (["merg"], "did you mean 'merge'?"), (["help", "sttus"], "did you mean 'status'?"),
       (["version"], "did you mean '--version'?"), (["hepl"], "the commands are merge, resume"),
@@ -133,7 +133,7 @@ struct UsageTests {
 
 @Suite("Command: sizes", .waitsForPrograms)
 struct SizeTests {
-  @Test("equal sizes in different units give the same plan")
+  @Test("the same size in different units gives the same plan")
   func spellings() throws {
     let merge = try MergeCase()
     let bytes = try ["4194304", "4194304b", "8192s", "4096k", "4M"].map { size in

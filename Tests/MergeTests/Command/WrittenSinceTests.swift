@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-@Suite("Command: a thin device written to after its merge stopped", .waitsForPrograms)
+@Suite("Command: thin devices written to after a merge stopped", .waitsForPrograms)
 struct WrittenSinceTests {
-  @Test("after writes to the thin device, every verb but status names --restart and not resume")
+  @Test("after writes to the thin device, all verbs except status suggest --restart and not resume")
   func noCircle() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -20,7 +20,8 @@ struct WrittenSinceTests {
       #expect(said.contains("--restart"), "\(name): \(said)")
       #expect(!said.contains("thin-merge resume"), "\(name): \(said)")
     }
-    // status reads only the journal: the resume that it names may be refused, the restart is not.
+    // The status verb reads only the journal, so the resume that it suggests may be refused. The
+    // restart that it also suggests is not.
     let status = try ThinMergeCommand.run(["status", merge.journal]).standardOutput
     #expect(status.contains("thin-merge resume") && status.contains("--restart"), "\(status)")
     expectSuccess(try merge.merge(["--restart"]))
