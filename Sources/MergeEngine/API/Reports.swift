@@ -2,9 +2,9 @@
 ///
 /// Pool values come from the superblock: `dm-thin-metadata.c`, `struct thin_disk_superblock`.
 public struct PlanReport: Equatable, Sendable {
-  /// The thin device's number in the pool.
+  /// The thin device's ID in the pool.
   public var deviceID: UInt32
-  /// The number of the snapshot merged in place of the thin device; nil if there is none yet, or if
+  /// The ID of the snapshot merged in place of the thin device; nil if there is none yet, or if
   /// the thin device itself is merged.
   public var snapshotID: UInt32?
   /// True if a snapshot of the thin device is created first and merged in its place.
@@ -13,33 +13,33 @@ public struct PlanReport: Equatable, Sendable {
   public var isWrittenSinceSnapshot: Bool = false
   /// True if the thin device is open; later writes to it are not merged.
   public var thinDeviceIsOpen: Bool = false
-  /// The origin's name in LVM, if LVM has it read-only as an external origin and the merge makes it
-  /// writable temporarily.
+  /// The origin's name in LVM, if LVM keeps the origin read-only as an external origin and the merge
+  /// makes it writable temporarily.
   public var protectedOriginName: String?
-  /// Bytes of a pool block: a multiple of 64 KiB, up to 1 GiB.
+  /// The size of a pool block in bytes: a multiple of 64 KiB, up to 1 GiB.
   ///
   /// The superblock stores the size in sectors of 512 bytes.
   public var blockByteCount: UInt64
-  /// The mappings of the thin device, each of one block.
+  /// The number of mappings of the thin device; each maps one block.
   public var mappedBlockCount: UInt64
-  /// The runs: mappings that are consecutive both on the thin device and on the data device.
+  /// The number of runs: sequences of mappings that are consecutive both on the thin device and on the data device.
   public var runCount: UInt64
   /// Bytes to be written to the origin.
   public var byteCount: UInt64
-  /// Mapped blocks that begin past the end of the merge.
+  /// The number of mapped blocks that begin past the end of the merge.
   public var pastEndBlockCount: UInt64
-  /// Skipped bytes of the block that crosses that end.
+  /// The number of bytes skipped in the block that crosses the end of the merge.
   public var clippedByteCount: UInt64
-  /// Bytes of the thin device.
+  /// The size of the thin device in bytes.
   public var thinByteCount: UInt64
   /// True if the thin device's size is unknown and `thinByteCount` is the end of the merge instead:
   /// the origin's end or that of the last mapping.
   public var thinByteCountIsAssumed: Bool
-  /// The origin's current bytes; nil if no origin was given.
+  /// The origin's current size in bytes; nil if no origin was given.
   public var originByteCount: UInt64?
-  /// The origin's bytes after the merge extends it; nil if the merge does not extend it.
+  /// The origin's size in bytes after the merge extends it; nil if the merge does not extend it.
   public var grownOriginByteCount: UInt64?
-  /// The largest size of the journal, in bytes, if the merge is never interrupted.
+  /// The maximum size of the journal, in bytes, if the merge is never interrupted.
   public var journalByteCountMax: UInt64
   /// The path of the journal; nil if no origin was given.
   public var journalPath: String?
@@ -52,7 +52,7 @@ public struct PlanReport: Equatable, Sendable {
   public var heldRoot: UInt64?
   /// True if that metadata snapshot was taken for this plan and is released afterwards.
   public var isOwnMetadataSnapshot: Bool = false
-  /// Other devices in the same metadata.
+  /// The number of other devices in the same metadata.
   public var otherDeviceCount: UInt64
   /// The lengths of the runs and their places on the origin.
   public var layout = MappingLayout()
@@ -65,9 +65,9 @@ public struct PlanReport: Equatable, Sendable {
   public var isFinished: Bool = false
   /// True if the merge is finished and is run again because of ``MergeOptions/mergesAgain``.
   public var isMergedAgain: Bool = false
-  /// The journals of merges that are given up for this one; the merge renames them.
+  /// The journals of merges abandoned in favor of this merge, which renames those journals.
   public var journalsPutAside: [String] = []
-  /// The remains of given-up, unfinished merges on the origin, wherever this merge writes nothing.
+  /// The remains of abandoned merges on the origin, in places that this merge does not overwrite.
   public var remnants: [MergeRemnant] = []
   /// The changes made in LVM once the merge is finished, if they were requested.
   public var handover: VolumeHandover?
@@ -75,17 +75,18 @@ public struct PlanReport: Equatable, Sendable {
   public var refusal: MergeError?
 }
 
-/// The remains on the origin of an unfinished merge that was given up for another one.
+/// The remains, on the origin, of an unfinished merge that was abandoned in favor of another merge.
 ///
-/// That merge was of another thin device, or of an earlier state of this one.
+/// The abandoned merge was of another thin device, or of an earlier state of the same thin device.
 public struct MergeRemnant: Equatable, Sendable {
-  /// The number of the merge's thin device; nil if the merge's journal is missing or unreadable.
+  /// The ID of the merge's thin device; nil if the merge's journal is missing or unreadable.
   public var deviceID: UInt32?
   /// The fingerprint of the merge's mappings; may be empty if `deviceID` is nil.
   public var fingerprint: String
   /// Bytes recorded by the merge; 0 if the merge's journal is missing or unreadable.
   ///
-  /// The merge may have written more. Those bytes stay wherever the other merge writes nothing.
+  /// The merge may have written more bytes than it recorded. What it wrote remains wherever the merge
+  /// that replaced it writes nothing.
   public var recordedByteCount: UInt64
 }
 
@@ -93,9 +94,9 @@ public struct MergeRemnant: Equatable, Sendable {
 public enum ThinDeviceState: String, Sendable {
   /// Everything on the thin device was read.
   case asMerged = "as-merged"
-  /// Everything on the thin device was read so far, but it is open and may be written.
+  /// Everything on the thin device so far was read, but the device is open and may be written to.
   case open
-  /// The thin device was written afterwards.
+  /// The thin device was written to after it was read.
   case writtenSince = "written-since"
   /// The thin device no longer exists.
   case gone
@@ -118,7 +119,8 @@ public struct MergeReport: Equatable, Sendable {
   public struct Earlier: Equatable, Sendable {
     /// When the run finished, in seconds since 1970.
     public var finishedSeconds: Int64
-    /// True if source and origin were read now and match the state that the run left.
+    /// True if this call read the source and the origin, and they match the state that the earlier
+    /// run left.
     public var isCompared: Bool
     /// True if the thin device was active and writable during the comparison: writes still cached
     /// by its users were not compared.
@@ -136,7 +138,7 @@ public struct MergeReport: Equatable, Sendable {
   public var writtenByteCount: UInt64
   /// Bytes of the plan already recorded by earlier runs.
   public var resumedFromByteCount: UInt64
-  /// Bytes of earlier runs that this run read again and compared.
+  /// Bytes written by earlier runs that this run read again and compared.
   public var recheckedByteCount: UInt64
   /// The part of `recheckedByteCount` that differed and was written again.
   public var rewrittenByteCount: UInt64
