@@ -22,8 +22,8 @@ extension MergeNote {
 
   /// Returns the note for a thin device of unknown size.
   ///
-  /// - `isOfOrigin`: true if the origin's size was assumed; false if the end of the last mapping was
-  ///   assumed.
+  /// - `isOfOrigin`: true if the origin's size was assumed; false if the end of the last mapping
+  ///   was assumed.
   static func thinSizeAssumed(_ byteCount: UInt64, isOfOrigin: Bool) -> MergeNote {
     MergeNote(
       .thinSizeAssumed,

@@ -13,8 +13,8 @@ public struct PlanReport: Equatable, Sendable {
   public var isWrittenSinceSnapshot: Bool = false
   /// True if the thin device is open; later writes to it are not merged.
   public var thinDeviceIsOpen: Bool = false
-  /// The origin's name in LVM, if LVM keeps the origin read-only as an external origin and the merge
-  /// makes it writable temporarily.
+  /// The origin's name in LVM, if LVM keeps the origin read-only as an external origin and the
+  /// merge makes it writable temporarily.
   public var protectedOriginName: String?
   /// The size of a pool block in bytes: a multiple of 64 KiB, up to 1 GiB.
   ///
@@ -22,7 +22,8 @@ public struct PlanReport: Equatable, Sendable {
   public var blockByteCount: UInt64
   /// The number of mappings of the thin device; each maps one block.
   public var mappedBlockCount: UInt64
-  /// The number of runs: sequences of mappings that are consecutive both on the thin device and on the data device.
+  /// The number of runs: sequences of mappings that are consecutive both on the thin device and on
+  /// the data device.
   public var runCount: UInt64
   /// Bytes to be written to the origin.
   public var byteCount: UInt64
@@ -85,8 +86,8 @@ public struct MergeRemnant: Equatable, Sendable {
   public var fingerprint: String
   /// Bytes recorded by the merge; 0 if the merge's journal is missing or unreadable.
   ///
-  /// The merge may have written more bytes than it recorded. What it wrote remains wherever the merge
-  /// that replaced it writes nothing.
+  /// The merge may have written more bytes than it recorded. What it wrote remains wherever the
+  /// merge that replaced it writes nothing.
   public var recordedByteCount: UInt64
 }
 

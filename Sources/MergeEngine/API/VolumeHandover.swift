@@ -39,8 +39,8 @@ public struct VolumeHandover: Equatable, Sendable {
 
   /// The shell commands that carry out the handover.
   ///
-  /// Running `lvremove` on an external origin also removes all thin volumes on that origin. Selecting
-  /// by uuid prevents this if the thin volume's name now belongs to another volume.
+  /// Running `lvremove` on an external origin also removes all thin volumes on that origin.
+  /// Selecting by uuid prevents this if the thin volume's name now belongs to another volume.
   public var commands: [String] {
     let select =
       "vg_name=\(groupName) && lv_uuid=\(thinUUID) && lv_name=\(thinName)".shellQuoted
