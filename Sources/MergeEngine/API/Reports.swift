@@ -86,7 +86,7 @@ public struct MergeRemnant: Equatable, Sendable {
   public var fingerprint: String
   /// Bytes recorded by the merge; 0 if the merge's journal is missing or unreadable.
   ///
-  /// The merge may have written more bytes than it recorded. What it wrote remains wherever the
+  /// The merge may have written more bytes than it recorded. All of those bytes remain wherever the
   /// merge that replaced it writes nothing.
   public var recordedByteCount: UInt64
 }
@@ -177,7 +177,7 @@ public struct VerifyReport: Equatable, Sendable {
     case entry
   }
 
-  /// The most differences that are listed.
+  /// The maximum number of differences that are listed.
   public static let differenceCountMax = 100
 
   /// The unit of one difference.
@@ -196,7 +196,7 @@ public struct VerifyReport: Equatable, Sendable {
   public var incomplete: MergeError?
   /// The thin device's state, relative to what was compared; nil if the thin device was not read.
   public var thinDevice: ThinDeviceState?
-  /// The remains of given-up, unfinished merges on the origin, according to the journal.
+  /// The remains of abandoned merges on the origin, according to the journal.
   public var remnants: [MergeRemnant] = []
   /// An unfinished merge onto the origin, according to the journal at its default path when a
   /// comparison with a source began.
@@ -226,25 +226,25 @@ public struct StatusReport: Equatable, Sendable {
     case finished
     /// The merge is recorded in full, and reading it back found no difference.
     case verified
-    /// The merge was given up for another one and cannot be resumed.
+    /// The merge was abandoned in favor of another merge and cannot be resumed.
     case givenUp = "given-up"
   }
 
-  /// The time at which a merge was given up, and the merge that replaced it.
+  /// The time at which a merge was abandoned, and the merge that replaced it.
   public struct GivenUp: Equatable, Sendable {
-    /// When the merge was given up, in seconds since 1970.
+    /// When the merge was abandoned, in seconds since 1970.
     public var seconds: Int64
-    /// The thin device of the replacing merge.
+    /// The ID of the thin device of the merge that replaced this one.
     public var deviceID: UInt32
-    /// The path of that merge's journal at the time.
+    /// The path, at that time, of the journal of the merge that replaced this one.
     public var journalPath: String
   }
 
   /// The progress of the merge.
   public var state: State
-  /// Recorded bytes of the plan.
+  /// The number of bytes of the plan recorded so far.
   public var doneByteCount: UInt64
-  /// Bytes of the plan.
+  /// The total number of bytes in the plan.
   public var totalByteCount: UInt64
   /// Seconds spent writing, summed from the first record of each run to its last.
   public var writingSeconds: Int64
@@ -254,15 +254,16 @@ public struct StatusReport: Equatable, Sendable {
   public var begunSeconds, recordedSeconds: Int64
   /// When the merge was finished, in seconds since 1970; nil if it is unfinished.
   public var finishedSeconds: Int64?
-  /// Set if the merge was given up for another one.
+  /// The details if the merge was abandoned in favor of another merge; nil otherwise.
   public var givenUp: GivenUp?
   /// The paths of the devices in the journal.
   public var metadataPath, dataPath, originPath: String
   /// The origin's name in LVM at the time; nil if the origin is not an LVM volume.
   public var originName: String?
-  /// The thin device's name, for a volume its name in LVM; nil if the journal has none.
+  /// The thin device's name, which is the LVM name if the device is an LVM volume; nil if the
+  /// journal contains no name.
   public var thinDeviceName: String?
-  /// The thin device's number in the pool.
+  /// The thin device's ID in the pool.
   public var deviceID: UInt32
   /// The changes made in LVM after the merge finished; nil if the handover has not begun.
   public var handover: VolumeHandover?
@@ -292,9 +293,9 @@ public struct JournalListing: Equatable, Sendable {
 
 /// A thin device in the pool's metadata: `dm-thin-metadata.c`, `struct disk_device_details`.
 public struct ThinDevice: Equatable, Sendable {
-  /// The thin device's number in the pool, up to 16777215: `dm-thin.c`, `MAX_DEV_ID`.
+  /// The thin device's ID in the pool, up to 16777215: `dm-thin.c`, `MAX_DEV_ID`.
   public var deviceID: UInt32
-  /// The thin device's mappings, each of one block of the pool.
+  /// The number of mappings of the thin device; each maps one block of the pool.
   public var mappedBlockCount: UInt64
   /// The pool's transaction id when the thin device was created.
   public var transactionID: UInt64
@@ -308,8 +309,8 @@ public struct ThinDevice: Equatable, Sendable {
 public struct MappingLayout: Equatable, Sendable {
   /// The runs in one class of lengths, each class a factor of two wide.
   public struct RunLength: Equatable, Sendable {
-    /// The lower bound of the class in bytes, a power of two; the next class starts at twice as
-    /// many.
+    /// The lower bound of the class in bytes, a power of two; the next class starts at twice
+    /// this size.
     public var byteCountMin: UInt64
     /// The number of runs.
     public var runCount: UInt64
@@ -349,7 +350,7 @@ extension MappingLayout {
 
 /// A thin device of this system that has an external origin, and the obstacles to its merge.
 public struct ThinDeviceListing: Equatable, Sendable {
-  /// A reason for which a merge would be refused.
+  /// A reason why a merge would be refused.
   public struct Obstacle: Equatable, Sendable {
     /// The code of the error with which a merge would fail.
     public var code: MergeError.Code
@@ -363,12 +364,12 @@ public struct ThinDeviceListing: Equatable, Sendable {
   public var poolName: String
   /// The origin's name, in LVM or device-mapper, or the path of a device that has neither.
   public var originName: String
-  /// The thin device's number in the pool.
+  /// The thin device's ID in the pool.
   public var deviceID: UInt32
-  /// Bytes of the thin device.
+  /// The size of the thin device in bytes.
   public var byteCount: UInt64
-  /// Bytes of the blocks that the thin device itself maps, including shared ones; nil if it is not
-  /// active, since they are unknown then.
+  /// Bytes of the blocks that the thin device itself maps, including shared ones; nil if the thin
+  /// device is inactive, because the number is then unknown.
   public var ownByteCount: UInt64?
   /// True if the thin device is active.
   public var isActive: Bool
@@ -376,7 +377,7 @@ public struct ThinDeviceListing: Equatable, Sendable {
   public var openCount: Int
   /// The mount point of the thin device's file system; nil if it is not mounted.
   public var mountPath: String?
-  /// The latest merge of the thin device whose journal is known, given-up merges excluded.
+  /// The latest merge of the thin device whose journal is known, excluding abandoned merges.
   public var merge: StatusReport?
   /// The obstacles to a merge, as far as they can be determined without changing the pool.
   public var obstacles: [Obstacle]

@@ -2,7 +2,7 @@
 ///
 /// No table shows an inactive thin volume, but LVM knows the volume's external origin.
 package struct VolumesOnOrigin {
-  /// What LVM knows about a thin device of the pool.
+  /// The facts that LVM knows about a thin device of the pool.
   enum Finding: Equatable {
     /// The device has a different external origin, or none.
     case elsewhere
