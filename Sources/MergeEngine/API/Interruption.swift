@@ -8,7 +8,7 @@ public final class Interruption: Sendable {
   private let requested = Atomic<Bool>(false)
   private let endsWaiting = Atomic<Bool>(false)
 
-  /// The longest wait for requests in flight by verbs that are told not to drain.
+  /// The maximum time that a verb waits for requests in flight after it is told not to drain.
   package static let waitMax = Duration.seconds(5)
 
   /// Creates an interruption that has not been requested.
@@ -17,7 +17,7 @@ public final class Interruption: Sendable {
   /// Tells running verbs to drain, checkpoint and return; a merge's report is then `stopped`.
   public func request() { requested.store(true, ordering: .relaxed) }
 
-  /// Tells running verbs to return without draining: requests in flight are waited for 5 s at most.
+  /// Tells running verbs to return without draining: they wait at most 5 s for requests in flight.
   package func requestWithoutDraining() {
     endsWaiting.store(true, ordering: .relaxed)
     request()
@@ -26,7 +26,8 @@ public final class Interruption: Sendable {
   /// Returns a closure that tells one queue when to stop waiting: `waitMax` after the queue's first
   /// call since the request not to drain.
   ///
-  /// Each queue has its own limit, so that reads for undoing changes to a pool are waited for too.
+  /// Each queue has its own limit, so reads needed to undo changes to a pool also get their full
+  /// wait.
   package func waitLimit(clock: Clock) -> @Sendable () -> Bool {
     let end = WaitEnd()
     return { [self] in isWithoutDraining && end.isOver(now: clock.now()) }
@@ -63,8 +64,8 @@ package struct RunControl {
   package let report: (MergeProgress) -> Void
   private let makeWritableAgain: () -> Bool
 
-  /// - `makeWritableAgain`: makes a target writable that someone made read-only; returns false if
-  ///   the target already was writable or stays read-only.
+  /// - `makeWritableAgain`: makes a target writable again after something made it read-only;
+  ///   returns false if the target was already writable or stays read-only.
   package init(
     clock: Clock, interruption: Interruption, makeWritableAgain: @escaping () -> Bool = { false },
     report: @escaping (MergeProgress) -> Void

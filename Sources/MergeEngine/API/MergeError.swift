@@ -101,7 +101,7 @@ extension MergeError {
       case isFinished
       /// The pool is assumed to be inactive.
       case isInactive
-      /// The thin device's number now belongs to another one.
+      /// The thin device's ID now belongs to another thin device.
       case isReplaced
       /// The data device begins like metadata, and the metadata device does not.
       case devicesAreSwapped
@@ -121,7 +121,7 @@ extension MergeError {
     public var journalPath: String?
     /// The name of the active pool.
     public var pool: String?
-    /// The thin device's number in its pool.
+    /// The thin device's ID in its pool.
     public var deviceID: UInt32?
     /// The name of another device that is in the way or is meant.
     public var name: String?
@@ -137,7 +137,7 @@ extension MergeError {
     public var counts: [String: UInt64]
     /// The requested merge's policy for blocks past the origin's end.
     public var pastEnd: PastEndPolicy?
-    /// The recorded merge's policy for those blocks.
+    /// The recorded merge's policy for blocks past the origin's end.
     public var recordedPastEnd: PastEndPolicy?
     /// The conditions that apply.
     public var circumstances: Set<Circumstance>

@@ -49,7 +49,7 @@ extension MergeError {
     case dataTooShort = "data-too-short"
     /// The given size of the thin device is out of range.
     case thinSizeInvalid = "thin-size-invalid"
-    /// The metadata has no thin device with that number.
+    /// The metadata has no thin device with the given ID.
     case noSuchThinDeviceID = "no-such-thin-device-id"
     /// Some blocks of the source are unreadable; all others are merged.
     case someUnreadable = "some-unreadable"
@@ -197,7 +197,7 @@ extension MergeError {
     case deviceNotIdentified = "device-not-identified"
     /// Another journal records an unfinished merge onto the origin.
     case otherMergeUnfinished = "other-merge-unfinished"
-    /// The journal's merge was given up for another one.
+    /// The journal's merge was abandoned in favor of another merge.
     case journalGivenUp = "journal-given-up"
     /// Another journal records a later merge onto the same origin.
     case journalOvertaken = "journal-overtaken"
@@ -379,9 +379,9 @@ extension MergeError {
     case cannotResumeThinDevice = "cannot-resume-thin-device"
     /// A snapshot of the thin device cannot be made.
     case cannotMakeSnapshot = "cannot-make-snapshot"
-    /// LVM's numbers of thin volumes reach the range reserved for snapshots.
+    /// LVM's IDs of thin volumes reach the range reserved for snapshots.
     case numbersOfLVMTooHigh = "numbers-of-lvm-too-high"
-    /// No free number for a snapshot was found.
+    /// No free ID for a snapshot was found.
     case snapshotIDsUsedUp = "snapshot-ids-used-up"
     /// The thin device was activated while its snapshot was being created.
     case thinDeviceJustActivated = "thin-device-just-activated"
@@ -391,7 +391,7 @@ extension MergeError {
     case thinDeviceResumed = "thin-device-resumed"
     /// A snapshot of the thin device is being merged.
     case snapshotUnfinished = "snapshot-unfinished"
-    /// A snapshot is being merged, but the number of its thin device now belongs to another one.
+    /// A snapshot is being merged, but the ID of its thin device now belongs to another device.
     case snapshotOfAnother = "snapshot-of-another"
     /// The snapshot being merged is in use.
     case snapshotInUse = "snapshot-in-use"

@@ -11,7 +11,7 @@ public struct MergeNote: Equatable, Sendable {
     case fewerRequests = "fewer-requests"
     /// A file system does not support direct I/O.
     case noDirectIO = "no-direct-io"
-    /// The size of the thin device is unknown, so another one was assumed.
+    /// The size of the thin device is unknown, so a size was assumed.
     case thinSizeAssumed = "thin-size-assumed"
     /// The metadata contradicts itself about other thin devices.
     case devicesDisagree = "devices-disagree"
@@ -27,21 +27,21 @@ public struct MergeNote: Equatable, Sendable {
     case poolOptionsUnused = "pool-options-unused"
     /// The origin has no identity by which to recognize it later.
     case originWithoutIdentity = "origin-without-identity"
-    /// The origin begins like a container.
+    /// The origin looks like an image in a container format.
     case originHasFormat = "origin-has-format"
     /// No path leads to the origin's file.
     case originWithoutName = "origin-without-name"
-    /// The origin cannot be marked as half merged.
+    /// The origin cannot be marked as partially merged.
     case originNotMarked = "origin-not-marked"
     /// A merge onto the origin is not finished.
     case mergeUnfinished = "merge-unfinished"
-    /// An earlier journal has another name now.
+    /// An earlier journal was renamed.
     case journalPutAside = "journal-put-aside"
     /// The journal is in memory.
     case journalInMemory = "journal-in-memory"
-    /// The journal is on an overlay.
+    /// The journal is on an overlay file system.
     case journalOnOverlay = "journal-on-overlay"
-    /// The thin device's table names another origin than the given one.
+    /// The thin device's table names an origin other than the given one.
     case otherOriginInTable = "other-origin-in-table"
     /// Other thin devices read from the origin, so their content changes with it.
     case originShared = "origin-shared"

@@ -1,11 +1,12 @@
 internal import Synchronization
 
-/// The receiver of a verb's notes and progress, called on the thread that called the verb, which
-/// waits.
+/// Receives the notes and progress of a verb, such as a merge.
+///
+/// All methods are called on the thread that called the verb, and block it until they return.
 public protocol MergeObserver: Sendable {
   /// Receives a message that is not a failure.
   func note(_ note: MergeNote)
-  /// Receives the progress, several times a second.
+  /// Receives progress updates several times a second.
   func progress(_ progress: MergeProgress)
   /// Returns true to let the planned merge write; called once, before the first write.
   ///
@@ -20,8 +21,9 @@ struct NullObserver: MergeObserver {
   func approve(_ plan: PlanReport) -> Bool { true }
 }
 
-/// An observer that forwards everything, but each note only once: a merge may plan the same device
-/// twice.
+/// An observer that forwards everything to another observer, but each note only once.
+///
+/// A note can recur because a merge may plan the same device twice.
 final class NotesOnce: MergeObserver {
   private let observer: any MergeObserver
   private let said = Mutex<[MergeNote]>([])
@@ -67,9 +69,9 @@ public struct MergeProgress: Sendable {
   public var earlierByteCount: UInt64
   /// The time since the phase began.
   public var elapsed: Duration
-  /// The reads in flight.
+  /// The number of reads in flight.
   public var readsInFlight: Int
-  /// The writes and flushes in flight.
+  /// The number of writes and flushes in flight.
   public var writesInFlight: Int
   /// The time since this run's last checkpoint became durable; nil before the first, and in phases
   /// without checkpoints.

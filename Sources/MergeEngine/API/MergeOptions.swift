@@ -26,7 +26,7 @@ public struct MergeOptions: Equatable, Sendable {
   /// Reads every merged block back, past the page cache, and compares:
   /// ``MergeReport/verification``.
   public var verifies: Bool
-  /// The longest time between checkpoints, which is the most work that a crash costs.
+  /// The maximum time between checkpoints, and so the maximum work lost in a crash.
   ///
   /// A value outside ``checkpointIntervalRange`` is clamped to it.
   public var checkpointInterval: Duration
@@ -44,7 +44,7 @@ public struct MergeOptions: Equatable, Sendable {
   /// Lets the origin take the place of the thin volume in LVM once the merge is finished and fully
   /// compared: the thin volume is removed, and the origin becomes an ordinary volume.
   public var handsOver: Bool
-  /// Gives the origin the thin volume's name in that case.
+  /// Gives the origin the thin volume's name if the handover is carried out.
   public var takesName: Bool
   /// The permitted changes to an active pool and its devices.
   public var pool: PoolOptions
@@ -92,7 +92,7 @@ public struct ResumeOptions: Equatable, Sendable {
   ///
   /// Other devices are refused: the journal contains the identities.
   public var metadataPath, dataPath, originPath: String?
-  /// The most requests in flight.
+  /// The maximum number of requests in flight.
   ///
   /// The transfers in flight have at most 128 KiB per request, or eight times the largest transfer
   /// if that is more.

@@ -21,7 +21,7 @@ public struct MergeSource: Equatable, Sendable {
   public var metadataPath: String
   /// The pool's data device, or a file with its content.
   public var dataPath: String
-  /// The thin device's number in the pool, up to 16777215: `dm-thin.c`, `MAX_DEV_ID`.
+  /// The thin device's ID in the pool, up to 16777215: `dm-thin.c`, `MAX_DEV_ID`.
   public var deviceID: UInt32
   /// The mapping tree to read.
   public var mappings: Mappings
@@ -34,7 +34,7 @@ public struct MergeSource: Equatable, Sendable {
   /// The whole mapping tree is read and checked either way; the kernel does not compare the two
   /// counts.
   public var ignoresMappingCount = false
-  /// The thin device's name in messages; nil for its number and the path of its pool's metadata
+  /// The thin device's name in messages; nil to use its ID and the path of its pool's metadata
   /// device.
   public var name: String?
   /// The thin device's name for people; nil if it has none.
@@ -56,13 +56,13 @@ public struct MergeSource: Equatable, Sendable {
     self.ignoresNeedsCheck = ignoresNeedsCheck
   }
 
-  /// The id in the metadata of the mappings to read.
+  /// The ID, in the pool's metadata, of the device whose mappings are read.
   var readID: UInt32 { snapshotID ?? deviceID }
 
   package var nameInMessages: String { name ?? "dev \(deviceID) of \(metadataPath)" }
 }
 
-/// The identity of an LVM volume: the uuids of its group and its own, as LVM prints them.
+/// The identity of an LVM volume: the uuids of the volume and its group, as LVM prints them.
 package struct VolumeUUIDs: Equatable, Sendable {
   package let group, volume: String
 
@@ -77,8 +77,8 @@ public enum ThinDeviceReference: Equatable, Sendable {
   /// A node's path, a logical volume (`VG/LV`, `/dev/VG/LV`), active or not, or a device-mapper
   /// name.
   case device(String)
-  /// A thin device by its number, up to 16777215, in the named pool; the pool must be active, the
-  /// device need not be.
+  /// A thin device identified by its ID, up to 16777215, in the named pool; the pool must be
+  /// active, the thin device need not be.
   case member(pool: String, deviceID: UInt32)
 }
 
@@ -90,7 +90,7 @@ public struct ResolvedThinDevice: Equatable, Sendable {
   public var source: MergeSource
   /// The external origin in the thin device's table; nil if there is none or it is unknown.
   public var originPath: String?
-  /// Bytes of the thin device, from its table; nil if unknown.
+  /// The size of the thin device in bytes, from its table; nil if unknown.
   public var thinByteCount: UInt64?
   /// The note on an unknown external origin, with any remedy.
   public var originHint: MergeNote?

@@ -22,8 +22,8 @@ extension MergeNote {
 
   /// Returns the note for a thin device of unknown size.
   ///
-  /// - `isOfOrigin`: true if the origin's end was assumed, false if the end of the last mapping
-  ///   was.
+  /// - `isOfOrigin`: true if the origin's size was assumed; false if the end of the last mapping
+  ///   was assumed.
   static func thinSizeAssumed(_ byteCount: UInt64, isOfOrigin: Bool) -> MergeNote {
     MergeNote(
       .thinSizeAssumed,
@@ -32,7 +32,8 @@ extension MergeNote {
       context: Context(counts: ["bytes": byteCount]))
   }
 
-  /// Returns the note for device trees that contain different devices, or an impossible one.
+  /// Returns the note for device trees that disagree about which devices exist, or that contain an
+  /// invalid device.
   static func devicesDisagree(_ reason: String, path: String) -> MergeNote {
     MergeNote(
       .devicesDisagree,
@@ -49,7 +50,7 @@ extension MergeNote {
       context: Context(path: path, deviceID: deviceID))
   }
 
-  /// Returns the note for a data device that ends before the pool does.
+  /// Returns the note for a data device that is smaller than the pool's metadata says.
   static func dataShorterThanPool(
     _ path: String, byteCount: UInt64, poolByteCount: UInt64
   ) -> MergeNote {
@@ -87,9 +88,10 @@ extension MergeNote {
         + "confirm that it is the same device", context: Context(path: path))
   }
 
-  /// Returns the note for an origin that is written even though it begins like a container.
+  /// Returns the note for an origin that is written to as a raw device even though it looks like an
+  /// image in a container format.
   ///
-  /// - `format`: the container's name.
+  /// - `format`: the name of the container format.
   static func originHasFormat(_ path: String, _ format: String) -> MergeNote {
     MergeNote(
       .originHasFormat,
@@ -163,7 +165,7 @@ extension MergeNote {
         + "origin: dev \(list)", context: Context(counts: ["devices": UInt64(devices.count)]))
   }
 
-  /// Returns the numbers as text, three or more consecutive ones as a range.
+  /// Returns the integers as text, with three or more consecutive integers shown as a range.
   private static func ranges(_ rising: [UInt32]) -> [String] {
     var ranges: [ClosedRange<UInt32>] = []
     for number in rising {

@@ -9,7 +9,7 @@ package struct ThinDeviceCreation: Hashable, Sendable, Codable {
   }
 }
 
-/// A thin device other than the merged one that has the same external origin, or may have it: its
+/// A thin device other than the merged one that has, or may have, the same external origin, so its
 /// content changes with the origin.
 package struct OriginSharer: Hashable, Sendable {
   /// The uuid of the thin device's pool, or `name-` and the pool's name if the pool has no uuid.
@@ -32,7 +32,7 @@ package struct OriginSharer: Hashable, Sendable {
     self.mappedName = mappedName
   }
 
-  /// True if a later run can distinguish the thin device from another one that reuses its number
+  /// True if a later run can distinguish the thin device from another one that reuses its ID
   /// and name.
   package var canBeKnownAgain: Bool {
     creation != nil || mappedName.map { !$0.hasPrefix("name-") } ?? false

@@ -109,19 +109,19 @@ public struct PoolLeftovers: Equatable, Sendable {
       case none = "none"
     }
 
-    /// The snapshot's number in the pool.
+    /// The snapshot's ID in the pool.
     public var deviceID: UInt32
-    /// The number of the thin device that the snapshot was taken of.
+    /// The ID of the thin device that the snapshot was taken of.
     public var originalID: UInt32
     /// The identity of the origin that the snapshot is merged onto; nil if nothing was written from
     /// the snapshot.
     public var originName: String?
     /// The remaining use of the snapshot.
     public var use: Use
-    /// True if the pool has the snapshot; nil if the pool's metadata is unreadable now.
+    /// True if the pool contains the snapshot; nil if the pool's metadata is unreadable now.
     public var isThere: Bool?
-    /// Bytes of the snapshot's blocks, the most that it keeps from being freed; nil if unreadable
-    /// now.
+    /// The size of the snapshot's blocks in bytes, which is the maximum that deleting it could
+    /// free; nil if unreadable now.
     public var byteCount: UInt64?
     /// The device that a run suspended for the snapshot and that is still suspended.
     public var suspendedDevicePath: String?
@@ -157,7 +157,7 @@ public struct PoolLeftovers: Equatable, Sendable {
 
   /// An unfinished merge from the pool.
   public struct Journal: Equatable, Sendable {
-    /// The path of the journal to resume it from.
+    /// The path of the journal from which to resume the merge.
     public var path: String
     /// The thin device being merged.
     public var deviceID: UInt32

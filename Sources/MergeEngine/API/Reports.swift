@@ -2,9 +2,9 @@
 ///
 /// Pool values come from the superblock: `dm-thin-metadata.c`, `struct thin_disk_superblock`.
 public struct PlanReport: Equatable, Sendable {
-  /// The thin device's number in the pool.
+  /// The thin device's ID in the pool.
   public var deviceID: UInt32
-  /// The number of the snapshot merged in place of the thin device; nil if there is none yet, or if
+  /// The ID of the snapshot merged in place of the thin device; nil if there is none yet, or if
   /// the thin device itself is merged.
   public var snapshotID: UInt32?
   /// True if a snapshot of the thin device is created first and merged in its place.
@@ -13,33 +13,34 @@ public struct PlanReport: Equatable, Sendable {
   public var isWrittenSinceSnapshot: Bool = false
   /// True if the thin device is open; later writes to it are not merged.
   public var thinDeviceIsOpen: Bool = false
-  /// The origin's name in LVM, if LVM has it read-only as an external origin and the merge makes it
-  /// writable temporarily.
+  /// The origin's name in LVM, if LVM keeps the origin read-only as an external origin and the
+  /// merge makes it writable temporarily.
   public var protectedOriginName: String?
-  /// Bytes of a pool block: a multiple of 64 KiB, up to 1 GiB.
+  /// The size of a pool block in bytes: a multiple of 64 KiB, up to 1 GiB.
   ///
   /// The superblock stores the size in sectors of 512 bytes.
   public var blockByteCount: UInt64
-  /// The mappings of the thin device, each of one block.
+  /// The number of mappings of the thin device; each maps one block.
   public var mappedBlockCount: UInt64
-  /// The runs: mappings that are consecutive both on the thin device and on the data device.
+  /// The number of runs: sequences of mappings that are consecutive both on the thin device and on
+  /// the data device.
   public var runCount: UInt64
   /// Bytes to be written to the origin.
   public var byteCount: UInt64
-  /// Mapped blocks that begin past the end of the merge.
+  /// The number of mapped blocks that begin past the end of the merge.
   public var pastEndBlockCount: UInt64
-  /// Skipped bytes of the block that crosses that end.
+  /// The number of bytes skipped in the block that crosses the end of the merge.
   public var clippedByteCount: UInt64
-  /// Bytes of the thin device.
+  /// The size of the thin device in bytes.
   public var thinByteCount: UInt64
   /// True if the thin device's size is unknown and `thinByteCount` is the end of the merge instead:
   /// the origin's end or that of the last mapping.
   public var thinByteCountIsAssumed: Bool
-  /// The origin's current bytes; nil if no origin was given.
+  /// The origin's current size in bytes; nil if no origin was given.
   public var originByteCount: UInt64?
-  /// The origin's bytes after the merge extends it; nil if the merge does not extend it.
+  /// The origin's size in bytes after the merge extends it; nil if the merge does not extend it.
   public var grownOriginByteCount: UInt64?
-  /// The largest size of the journal, in bytes, if the merge is never interrupted.
+  /// The maximum size of the journal, in bytes, if the merge is never interrupted.
   public var journalByteCountMax: UInt64
   /// The path of the journal; nil if no origin was given.
   public var journalPath: String?
@@ -52,7 +53,7 @@ public struct PlanReport: Equatable, Sendable {
   public var heldRoot: UInt64?
   /// True if that metadata snapshot was taken for this plan and is released afterwards.
   public var isOwnMetadataSnapshot: Bool = false
-  /// Other devices in the same metadata.
+  /// The number of other devices in the same metadata.
   public var otherDeviceCount: UInt64
   /// The lengths of the runs and their places on the origin.
   public var layout = MappingLayout()
@@ -65,9 +66,9 @@ public struct PlanReport: Equatable, Sendable {
   public var isFinished: Bool = false
   /// True if the merge is finished and is run again because of ``MergeOptions/mergesAgain``.
   public var isMergedAgain: Bool = false
-  /// The journals of merges that are given up for this one; the merge renames them.
+  /// The journals of merges abandoned in favor of this merge, which renames those journals.
   public var journalsPutAside: [String] = []
-  /// The remains of given-up, unfinished merges on the origin, wherever this merge writes nothing.
+  /// The remains of abandoned merges on the origin, in places that this merge does not overwrite.
   public var remnants: [MergeRemnant] = []
   /// The changes made in LVM once the merge is finished, if they were requested.
   public var handover: VolumeHandover?
@@ -75,17 +76,18 @@ public struct PlanReport: Equatable, Sendable {
   public var refusal: MergeError?
 }
 
-/// The remains on the origin of an unfinished merge that was given up for another one.
+/// The remains, on the origin, of an unfinished merge that was abandoned in favor of another merge.
 ///
-/// That merge was of another thin device, or of an earlier state of this one.
+/// The abandoned merge was of another thin device, or of an earlier state of the same thin device.
 public struct MergeRemnant: Equatable, Sendable {
-  /// The number of the merge's thin device; nil if the merge's journal is missing or unreadable.
+  /// The ID of the merge's thin device; nil if the merge's journal is missing or unreadable.
   public var deviceID: UInt32?
   /// The fingerprint of the merge's mappings; may be empty if `deviceID` is nil.
   public var fingerprint: String
   /// Bytes recorded by the merge; 0 if the merge's journal is missing or unreadable.
   ///
-  /// The merge may have written more. Those bytes stay wherever the other merge writes nothing.
+  /// The merge may have written more bytes than it recorded. All of those bytes remain wherever the
+  /// merge that replaced it writes nothing.
   public var recordedByteCount: UInt64
 }
 
@@ -93,9 +95,9 @@ public struct MergeRemnant: Equatable, Sendable {
 public enum ThinDeviceState: String, Sendable {
   /// Everything on the thin device was read.
   case asMerged = "as-merged"
-  /// Everything on the thin device was read so far, but it is open and may be written.
+  /// Everything on the thin device so far was read, but the device is open and may be written to.
   case open
-  /// The thin device was written afterwards.
+  /// The thin device was written to after it was read.
   case writtenSince = "written-since"
   /// The thin device no longer exists.
   case gone
@@ -118,7 +120,8 @@ public struct MergeReport: Equatable, Sendable {
   public struct Earlier: Equatable, Sendable {
     /// When the run finished, in seconds since 1970.
     public var finishedSeconds: Int64
-    /// True if source and origin were read now and match the state that the run left.
+    /// True if this call read the source and the origin, and they match the state that the earlier
+    /// run left.
     public var isCompared: Bool
     /// True if the thin device was active and writable during the comparison: writes still cached
     /// by its users were not compared.
@@ -136,7 +139,7 @@ public struct MergeReport: Equatable, Sendable {
   public var writtenByteCount: UInt64
   /// Bytes of the plan already recorded by earlier runs.
   public var resumedFromByteCount: UInt64
-  /// Bytes of earlier runs that this run read again and compared.
+  /// Bytes written by earlier runs that this run read again and compared.
   public var recheckedByteCount: UInt64
   /// The part of `recheckedByteCount` that differed and was written again.
   public var rewrittenByteCount: UInt64
@@ -174,7 +177,7 @@ public struct VerifyReport: Equatable, Sendable {
     case entry
   }
 
-  /// The most differences that are listed.
+  /// The maximum number of differences that are listed.
   public static let differenceCountMax = 100
 
   /// The unit of one difference.
@@ -193,7 +196,7 @@ public struct VerifyReport: Equatable, Sendable {
   public var incomplete: MergeError?
   /// The thin device's state, relative to what was compared; nil if the thin device was not read.
   public var thinDevice: ThinDeviceState?
-  /// The remains of given-up, unfinished merges on the origin, according to the journal.
+  /// The remains of abandoned merges on the origin, according to the journal.
   public var remnants: [MergeRemnant] = []
   /// An unfinished merge onto the origin, according to the journal at its default path when a
   /// comparison with a source began.
@@ -223,25 +226,25 @@ public struct StatusReport: Equatable, Sendable {
     case finished
     /// The merge is recorded in full, and reading it back found no difference.
     case verified
-    /// The merge was given up for another one and cannot be resumed.
+    /// The merge was abandoned in favor of another merge and cannot be resumed.
     case givenUp = "given-up"
   }
 
-  /// The time at which a merge was given up, and the merge that replaced it.
+  /// The time at which a merge was abandoned, and the merge that replaced it.
   public struct GivenUp: Equatable, Sendable {
-    /// When the merge was given up, in seconds since 1970.
+    /// When the merge was abandoned, in seconds since 1970.
     public var seconds: Int64
-    /// The thin device of the replacing merge.
+    /// The ID of the thin device of the merge that replaced this one.
     public var deviceID: UInt32
-    /// The path of that merge's journal at the time.
+    /// The path, at that time, of the journal of the merge that replaced this one.
     public var journalPath: String
   }
 
   /// The progress of the merge.
   public var state: State
-  /// Recorded bytes of the plan.
+  /// The number of bytes of the plan recorded so far.
   public var doneByteCount: UInt64
-  /// Bytes of the plan.
+  /// The total number of bytes in the plan.
   public var totalByteCount: UInt64
   /// Seconds spent writing, summed from the first record of each run to its last.
   public var writingSeconds: Int64
@@ -251,15 +254,16 @@ public struct StatusReport: Equatable, Sendable {
   public var begunSeconds, recordedSeconds: Int64
   /// When the merge was finished, in seconds since 1970; nil if it is unfinished.
   public var finishedSeconds: Int64?
-  /// Set if the merge was given up for another one.
+  /// The details if the merge was abandoned in favor of another merge; nil otherwise.
   public var givenUp: GivenUp?
   /// The paths of the devices in the journal.
   public var metadataPath, dataPath, originPath: String
   /// The origin's name in LVM at the time; nil if the origin is not an LVM volume.
   public var originName: String?
-  /// The thin device's name, for a volume its name in LVM; nil if the journal has none.
+  /// The thin device's name, which is the LVM name if the device is an LVM volume; nil if the
+  /// journal contains no name.
   public var thinDeviceName: String?
-  /// The thin device's number in the pool.
+  /// The thin device's ID in the pool.
   public var deviceID: UInt32
   /// The changes made in LVM after the merge finished; nil if the handover has not begun.
   public var handover: VolumeHandover?
@@ -289,9 +293,9 @@ public struct JournalListing: Equatable, Sendable {
 
 /// A thin device in the pool's metadata: `dm-thin-metadata.c`, `struct disk_device_details`.
 public struct ThinDevice: Equatable, Sendable {
-  /// The thin device's number in the pool, up to 16777215: `dm-thin.c`, `MAX_DEV_ID`.
+  /// The thin device's ID in the pool, up to 16777215: `dm-thin.c`, `MAX_DEV_ID`.
   public var deviceID: UInt32
-  /// The thin device's mappings, each of one block of the pool.
+  /// The number of mappings of the thin device; each maps one block of the pool.
   public var mappedBlockCount: UInt64
   /// The pool's transaction id when the thin device was created.
   public var transactionID: UInt64
@@ -305,8 +309,8 @@ public struct ThinDevice: Equatable, Sendable {
 public struct MappingLayout: Equatable, Sendable {
   /// The runs in one class of lengths, each class a factor of two wide.
   public struct RunLength: Equatable, Sendable {
-    /// The lower bound of the class in bytes, a power of two; the next class starts at twice as
-    /// many.
+    /// The lower bound of the class in bytes, a power of two; the next class starts at twice
+    /// this size.
     public var byteCountMin: UInt64
     /// The number of runs.
     public var runCount: UInt64
@@ -346,7 +350,7 @@ extension MappingLayout {
 
 /// A thin device of this system that has an external origin, and the obstacles to its merge.
 public struct ThinDeviceListing: Equatable, Sendable {
-  /// A reason for which a merge would be refused.
+  /// A reason why a merge would be refused.
   public struct Obstacle: Equatable, Sendable {
     /// The code of the error with which a merge would fail.
     public var code: MergeError.Code
@@ -360,12 +364,12 @@ public struct ThinDeviceListing: Equatable, Sendable {
   public var poolName: String
   /// The origin's name, in LVM or device-mapper, or the path of a device that has neither.
   public var originName: String
-  /// The thin device's number in the pool.
+  /// The thin device's ID in the pool.
   public var deviceID: UInt32
-  /// Bytes of the thin device.
+  /// The size of the thin device in bytes.
   public var byteCount: UInt64
-  /// Bytes of the blocks that the thin device itself maps, including shared ones; nil if it is not
-  /// active, since they are unknown then.
+  /// Bytes of the blocks that the thin device itself maps, including shared ones; nil if the thin
+  /// device is inactive, because the number is then unknown.
   public var ownByteCount: UInt64?
   /// True if the thin device is active.
   public var isActive: Bool
@@ -373,7 +377,7 @@ public struct ThinDeviceListing: Equatable, Sendable {
   public var openCount: Int
   /// The mount point of the thin device's file system; nil if it is not mounted.
   public var mountPath: String?
-  /// The latest merge of the thin device whose journal is known, given-up merges excluded.
+  /// The latest merge of the thin device whose journal is known, excluding abandoned merges.
   public var merge: StatusReport?
   /// The obstacles to a merge, as far as they can be determined without changing the pool.
   public var obstacles: [Obstacle]

@@ -1,6 +1,6 @@
 /// The progress of the handover from a merged thin volume to its origin.
 public enum HandoverState: Equatable, Sendable {
-  /// The handover was not requested; this is the one available.
+  /// The handover was not requested, but this handover is available.
   case proposed(VolumeHandover)
   /// The handover is complete.
   case done(VolumeHandover)
@@ -39,8 +39,8 @@ public struct VolumeHandover: Equatable, Sendable {
 
   /// The shell commands that carry out the handover.
   ///
-  /// `lvremove` of an external origin also removes all thin volumes on it. Selecting by uuid
-  /// prevents that if the name was given to another volume.
+  /// Running `lvremove` on an external origin also removes all thin volumes on that origin.
+  /// Selecting by uuid prevents this if the thin volume's name now belongs to another volume.
   public var commands: [String] {
     let select =
       "vg_name=\(groupName) && lv_uuid=\(thinUUID) && lv_name=\(thinName)".shellQuoted
@@ -63,7 +63,7 @@ public struct VolumeHandover: Equatable, Sendable {
 /// A handover and its remaining work.
 package struct PlannedHandover: Equatable, Sendable {
   package var handover: VolumeHandover
-  /// True if the thin volume is still to be compared and removed.
+  /// True if the thin volume still has to be compared and removed.
   package var thinVolumeIsThere: Bool
 
   package init(_ handover: VolumeHandover, thinVolumeIsThere: Bool) {

@@ -1,5 +1,5 @@
-/// The number of a block in one address space of a thin pool; numbers of different spaces do not
-/// mix.
+/// The number of a block in one address space of a thin pool; numbers from different
+/// address spaces cannot be mixed.
 package struct BlockNumber<Space>: Hashable, Comparable, Sendable, BitwiseCopyable {
   package var rawValue: UInt64
 

@@ -1,4 +1,4 @@
-/// Decodes numbers from bytes that may be truncated or corrupt; a read past the end returns nil.
+/// Decodes integers from bytes that may be truncated or corrupt; a read past the end returns nil.
 package struct ByteReader: ~Escapable {
   private let bytes: RawSpan
   private var position = 0
@@ -47,7 +47,7 @@ package struct ByteReader: ~Escapable {
     return number
   }
 
-  /// Decodes a number of any length.
+  /// Decodes a variable-length integer of any length.
   ///
   /// Not inlined and not mutating, so that the caller's position may stay in a register.
   @inline(never)
@@ -73,13 +73,13 @@ package struct ByteReader: ~Escapable {
   }
 }
 
-/// A variable-length number of one or two bytes, as nearly all in a journal are.
+/// A variable-length integer of one or two bytes, like nearly all integers in a journal.
 struct ShortVariable {
   /// The value, less than 2¹⁴.
   var number: UInt64
   var byteCount: Int
 
-  /// Decodes the lowest bytes of `word`; returns nil if the number is longer.
+  /// Decodes the lowest bytes of `word`; returns nil if the integer is longer than two bytes.
   @inline(__always)
   init?(_ word: UInt64) {
     if word & 0x80 == 0 {
@@ -93,7 +93,7 @@ struct ShortVariable {
     }
   }
 
-  /// Decodes two consecutive numbers, and returns them with their total byte count.
+  /// Decodes two consecutive integers, and returns them with their total byte count.
   @inline(__always)
   static func two(_ word: UInt64) -> (first: UInt64, second: UInt64, byteCount: Int)? {
     // If both have two bytes, the second does not wait for the first to be decoded.
@@ -106,7 +106,7 @@ struct ShortVariable {
   }
 }
 
-/// Appends numbers and bytes, little endian.
+/// Appends bytes and little-endian integers.
 package struct ByteWriter {
   package private(set) var bytes: [UInt8] = []
 
@@ -120,7 +120,8 @@ package struct ByteWriter {
     }
   }
 
-  /// Appends a number, seven bits a byte, lowest first; the eighth bit is set if more bytes follow.
+  /// Appends an integer, seven bits per byte, lowest bits first; the eighth bit is set if more
+  /// bytes follow.
   package mutating func appendVariable(_ number: UInt64) {
     var rest = number
     while rest >= 0x80 {

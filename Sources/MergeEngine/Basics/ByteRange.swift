@@ -17,14 +17,14 @@ public struct ByteRange: Hashable, Sendable {
   /// The number of bytes in the range.
   public var byteCount: UInt64 { end - start }
 
-  /// True if the range has no bytes.
+  /// True if the range contains no bytes.
   package var isEmpty: Bool { start == end }
 
   /// Returns true if the ranges have bytes in common.
   package func overlaps(_ other: ByteRange) -> Bool { start < other.end && other.start < end }
 }
 
-/// Byte ranges that neither overlap nor touch, in rising order.
+/// Byte ranges that neither overlap nor touch, in ascending order.
 package struct RangeSet: Equatable, Sendable {
   package private(set) var ranges: [ByteRange] = []
 
@@ -35,7 +35,7 @@ package struct RangeSet: Equatable, Sendable {
 
   /// Adds a range.
   ///
-  /// - Returns: The number of its bytes that were not in the set.
+  /// - Returns: The number of bytes in the range that were not already in the set.
   @discardableResult
   package mutating func insert(_ range: ByteRange) -> UInt64 {
     guard !range.isEmpty else { return 0 }
@@ -68,7 +68,7 @@ package struct RangeSet: Equatable, Sendable {
     ranges.replaceSubrange(first..<last, with: kept)
   }
 
-  /// Returns true if all of a range is in the set.
+  /// Returns true if the set contains the entire range.
   ///
   /// - Precondition: The range is not empty.
   package func contains(_ range: ByteRange) -> Bool {

@@ -3,7 +3,7 @@ package struct Clock: Sendable {
   /// Returns the time since a fixed moment; never decreases.
   package let now: @Sendable () -> Duration
 
-  /// Waits for about that duration; returns early on a signal.
+  /// Waits for approximately the given duration; returns early on a signal.
   package let sleep: @Sendable (Duration) -> Void
 
   /// Creates a clock from two functions.

@@ -1,5 +1,6 @@
 extension UInt64 {
-  /// The byte count for people, with one decimal unless it is 0: `1536` is `1.5 KiB`.
+  /// The byte count in human-readable form, with one decimal place unless that digit is 0: `1536`
+  /// is `1.5 KiB`.
   package var formattedByteCount: String {
     guard self >= 1024 else { return "\(self) bytes" }
     let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
@@ -37,11 +38,11 @@ extension String {
       .joined(separator: "'\\''") + "'"
   }
 
-  /// Returns a hint with commands below it, each on its own line after two blanks, ready for a
-  /// shell.
+  /// Returns a hint with commands below it, each on its own line indented by two spaces, ready
+  /// to paste into a shell.
   package func above(_ commands: String...) -> String { above(commands) }
 
-  /// Returns a hint with those commands below it.
+  /// Returns a hint with the given commands below it.
   package func above(_ commands: [String]) -> String {
     ([self + ":"] + commands.map { "  " + $0 }).joined(separator: "\n")
   }

@@ -1,8 +1,8 @@
 internal import Glibc
 
-/// Decodes all numbers that come from a disk.
+/// Decodes all integers read from disk.
 extension RawSpan {
-  /// Returns the little-endian number at `byteOffset`, at any alignment.
+  /// Returns the little-endian integer at `byteOffset`, at any alignment.
   ///
   /// - Precondition: The number lies within the span.
   @inline(__always)
@@ -14,7 +14,7 @@ extension RawSpan {
     Number(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: byteOffset, as: type))
   }
 
-  /// Returns the little-endian numbers from `byteOffset` on, without copying them.
+  /// Returns the little-endian integers from `byteOffset` on, without copying them.
   ///
   /// - Precondition: The numbers lie within the span, and the first is at a multiple of 8 in
   ///   memory.
@@ -42,9 +42,9 @@ extension RawSpan {
 }
 
 extension RawSpan {
-  /// Returns true if both have the same bytes.
+  /// Returns true if both spans contain the same bytes.
   ///
-  /// - Precondition: Both have the same byte count.
+  /// - Precondition: Both spans have the same byte count.
   package func hasSameBytes(as other: RawSpan) -> Bool {
     precondition(byteCount == other.byteCount)
     // SAFETY: both pointers are used only inside the closures, for exactly the spans' bytes.

@@ -14,11 +14,12 @@ package final class ActivatedVolumes: Sendable {
   package struct ActiveVolume {
     /// The volume's current LVM name.
     package var fullName: String
-    /// The open count, without the volume's own layers.
+    /// The volume's open count, not counting the volume's own layers.
     package var openCount: Int
   }
 
-  /// Looks up a volume; nil if it is not active, or if device-mapper does not answer.
+  /// Looks up an active volume; returns nil if the volume is not active, or if device-mapper does
+  /// not answer.
   private let find: @Sendable (KnownVolume) -> ActiveVolume?
   private let used = Mutex<[ActivationRecord]>([])
 
@@ -57,7 +58,7 @@ package final class ActivatedVolumes: Sendable {
     }
   }
 
-  /// Leaves a volume active that was activated for runs.
+  /// Leaves a volume active even though it was activated only for use by runs.
   ///
   /// - Returns: true if this run has used the volume in that way.
   package func keep(_ volume: KnownVolume) -> Bool {
@@ -72,7 +73,7 @@ package final class ActivatedVolumes: Sendable {
     return !kept.isEmpty
   }
 
-  /// Deactivates the volumes of this run that no other run uses.
+  /// Deactivates the volumes that this run used and no other run is using.
   ///
   /// - Returns: the volumes that could not be deactivated, which have been noted.
   @discardableResult
@@ -97,7 +98,8 @@ package final class ActivatedVolumes: Sendable {
     return failures
   }
 
-  /// Returns the volumes that are active for runs, including ended runs.
+  /// Returns the volumes that were activated for runs and are still active, even if those runs have
+  /// ended.
   ///
   /// - Throws: `MergeError` (`busy`) if another run is activating or deactivating volumes.
   package static func left(in stateFolder: String) throws(MergeError) -> [VolumeLeftovers] {

@@ -8,19 +8,19 @@ internal import SystemPackage
 /// behind without the lock.
 final class ActivationRecord: Sendable {
   private static let format = 1
-  /// The features that a reader must know, one bit each; there is none yet.
+  /// The features that a reader must support, one bit each; none are defined yet.
   private static let knownFeatures: UInt64 = 0
 
   private struct State: Codable {
     var format = ActivationRecord.format
-    /// The mask of the features that a reader of this record must know; nil is 0.
+    /// The bit mask of features that a reader of this record must support; nil means 0.
     var requiredFeatures: UInt64?
     var volume: KnownVolume
     var bootID: String
   }
 
   let volume: KnownVolume
-  /// The boot in which the volume was activated.
+  /// The ID of the boot during which the volume was activated.
   let bootID: String
   let path: String
   private let lock: OpenFile
@@ -85,7 +85,7 @@ final class ActivationRecord: Sendable {
     }
   }
 
-  /// Returns whether there is any record.
+  /// Returns true if any record exists.
   static func areThere(in stateFolder: String) -> Bool { !paths(in: stateFolder).isEmpty }
 
   private static func paths(in stateFolder: String) -> [String] {
@@ -94,10 +94,10 @@ final class ActivationRecord: Sendable {
       .map { "\(folder)/\($0)" }
   }
 
-  /// Returns whether no other run uses the volume.
+  /// Returns true if no other run is using the volume.
   func isLastUser() -> Bool { (try? lock.lock()) == true }
 
-  /// True if the record still exists and is of the same boot.
+  /// True if the record still exists and is from the same boot.
   var isThere: Bool { Self.state(at: path)?.bootID == bootID }
 
   func remove() { try? RecordFile.remove(path) }

@@ -8,10 +8,10 @@ extension VolumeHandover {
     KnownVolume(group: groupName, name: originName, groupUUID: groupUUID, uuid: originUUID)
   }
 
-  /// Returns the first step that LVM's metadata shows as not done; nil if all steps are done.
+  /// Returns the first step that is not yet done according to LVM's metadata; nil if all are done.
   ///
-  /// - Throws: `MergeError` (`refused`) if the next step would affect another volume than the
-  ///   recorded one.
+  /// - Throws: `MergeError` (`refused`) if the next step would affect a volume other than
+  ///   the recorded one.
   func nextStep(_ volumes: LogicalVolumes) throws(MergeError) -> HandoverStep? {
     guard let now = volumes[uuid: originUUID] else {
       throw .volumeGone(originFullName, uuid: originUUID)
@@ -39,7 +39,7 @@ extension VolumeHandover {
   ///
   /// - `groupName`: the group's current name.
   ///
-  /// `lvremove` of an external origin also removes all thin volumes on it, with `-y` without
+  /// Running `lvremove -y` on an external origin also removes all thin volumes on it, without
   /// asking. The volume is therefore selected by its UUID and its name: nothing is removed if
   /// either belongs to another volume.
   func command(for step: HandoverStep, in groupName: String) -> [String] {

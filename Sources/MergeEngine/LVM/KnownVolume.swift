@@ -1,6 +1,6 @@
 /// An LVM volume, identified by the UUID of its mapped device.
 ///
-/// Its current name may be another one, and its old name may be another volume's.
+/// The volume may have been renamed, and its recorded name may now belong to another volume.
 package struct KnownVolume: Equatable, Sendable, Codable {
   /// The names of the group and the volume when they were recorded.
   package var group, name: String
@@ -16,7 +16,7 @@ package struct KnownVolume: Equatable, Sendable, Codable {
 
   package var uuids: VolumeUUIDs { VolumeUUIDs(group: groupUUID, volume: uuid) }
 
-  /// The volume's name for LVM's users.
+  /// The volume's full name, as used in LVM commands.
   package var fullName: String { "\(group)/\(name)" }
 
   /// Returns the name of the mapped device that shows the volume if it is active.
@@ -26,15 +26,15 @@ package struct KnownVolume: Equatable, Sendable, Codable {
     ThinDeviceName.mappedName(group: group, volume: name) + layer
   }
 
-  /// Returns the UUID of that mapped device.
+  /// Returns the UUID of the mapped device that shows the volume if it is active.
   package func mappedUUID(layer: String = "") -> String {
     "LVM-" + (groupUUID + uuid).filter { $0 != "-" } + layer
   }
 
-  /// The LVM selection of the volume.
+  /// The LVM selection criteria that match only this volume.
   ///
-  /// The group's UUID is part of it: a copy of the group, which may have the group's name by now,
-  /// has volumes with the same UUIDs.
+  /// The criteria include the group's UUID because a copy of the group, which may now have the
+  /// group's name, contains volumes with the same UUIDs.
   var selection: String { "vg_uuid=\"\(groupUUID)\" && lv_uuid=\"\(uuid)\"" }
 
   /// The command that activates the volume, regardless of its activation settings.
@@ -44,7 +44,7 @@ package struct KnownVolume: Equatable, Sendable, Codable {
     ["lvchange", "-ay", "-K", "--select", selection, "--", group]
   }
 
-  /// The command that deactivates the volume; LVM refuses it while the volume is open.
+  /// The command that deactivates the volume; LVM refuses to deactivate an open volume.
   var deactivation: [String] { ["lvchange", "-an", "--select", selection, "--", group] }
 }
 

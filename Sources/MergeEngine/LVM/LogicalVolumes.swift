@@ -2,13 +2,13 @@ internal import FoundationEssentials
 
 /// The volumes of a volume group, including hidden ones, as LVM's metadata describes them.
 ///
-/// For an inactive volume the metadata has facts that no table has: its size, its device ID in the
-/// pool, its external origin.
+/// For an inactive volume, the metadata contains facts found in no table: the volume's size, its
+/// device ID in the pool, and its external origin.
 package struct LogicalVolumes: Sendable {
   /// The selection of a volume group.
   package enum Selection: Sendable {
     case name(String)
-    /// The UUID as LVM prints it; another group may have the group's name by now.
+    /// The UUID as LVM prints it; the group's name may now belong to another group.
     case uuid(String)
 
     fileprivate var words: [String] {
@@ -25,9 +25,9 @@ package struct LogicalVolumes: Sendable {
     package let name: String
     package let uuid: String
     package let byteCount: UInt64
-    /// The name of its thin pool; nil for a volume of another kind.
+    /// The name of the thin volume's pool; nil for any other kind of volume.
     package let pool: String?
-    /// The volume's device ID in that pool.
+    /// The volume's device ID in its thin pool.
     package let deviceID: UInt32?
     /// The name of the volume's external origin, or of the volume that it is a snapshot of.
     package let origin: String?
@@ -35,8 +35,8 @@ package struct LogicalVolumes: Sendable {
     package let transactionID: UInt64?
     /// The name of a thin pool's data volume.
     package let data: String?
-    /// The name of the cache volume that LVM caches the volume with; nil for a cache pool, and for
-    /// no cache.
+    /// The name of the cache volume that LVM uses to cache the volume; nil if the volume is not
+    /// cached or is cached by a cache pool.
     package let cacheVolume: String?
     /// True if the volume is read-only in LVM, as an external origin is.
     package let isReadOnly: Bool
@@ -100,7 +100,7 @@ package struct LogicalVolumes: Sendable {
 
   package subscript(uuid uuid: String) -> Volume? { all.first { $0.uuid == uuid } }
 
-  /// Returns a volume's name for LVM's users.
+  /// Returns a volume's full name, as used in LVM commands.
   package func name(of volume: Volume) -> String { "\(group)/\(volume.name)" }
 
   /// Returns the thin volumes of a pool.
@@ -114,7 +114,7 @@ package struct LogicalVolumes: Sendable {
   /// Returns the thin pool of a thin volume.
   package func pool(of volume: Volume) -> Volume? { volume.pool.flatMap { self[$0] } }
 
-  /// Returns the thin pool whose data is in a hidden volume.
+  /// Returns the thin pool whose data is stored in the given hidden volume.
   package func pool(withData volume: Volume) -> Volume? { all.first { $0.data == volume.name } }
 
   /// Returns the external origin of a thin volume, which a snapshot inherits from its original.

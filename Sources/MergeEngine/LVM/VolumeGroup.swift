@@ -2,12 +2,13 @@ internal import FoundationEssentials
 
 /// A check that LVM lets this system use a volume group.
 package enum VolumeGroup {
-  /// Refuses a group that is another system's, shared between systems, exported or partial.
+  /// Refuses a volume group that belongs to another system or is shared between systems, exported
+  /// or partial.
   ///
   /// If there is no LVM, or no such group, nothing is refused: the next request fails instead.
   ///
   /// - `run`: runs a program with its arguments and returns its output.
-  /// - Throws: `MergeError` (`refused`) with LVM's word for the group's state.
+  /// - Throws: `MergeError` (`refused`) with LVM's term for the group's state.
   package static func check(
     _ name: String, run: ([String]) throws(MergeError) -> String?
   ) throws(MergeError) {

@@ -2,9 +2,9 @@
 ///
 /// No table shows an inactive thin volume, but LVM knows the volume's external origin.
 package struct VolumesOnOrigin {
-  /// LVM's knowledge of a thin device of the pool.
+  /// The facts that LVM knows about a thin device of the pool.
   enum Finding: Equatable {
-    /// The device's external origin is another volume, or it has none.
+    /// The device has a different external origin, or none.
     case elsewhere
     /// The device has the origin as its external origin.
     case onOrigin(name: String)
@@ -16,7 +16,8 @@ package struct VolumesOnOrigin {
   private let origin: LogicalVolumes.Volume
   private let pool: LogicalVolumes.Volume
   private let deviceID: UInt32
-  /// True if LVM's device IDs match the pool's, which the same transaction ID shows.
+  /// True if LVM's device IDs can be trusted to match the pool's, because the transaction IDs
+  /// agree.
   private let knowsNumbers: Bool
 
   /// - `origin`: the UUIDs of the origin's layers, the topmost first.
@@ -58,7 +59,7 @@ package struct VolumesOnOrigin {
     if case .onOrigin = finding(deviceID) { volumes.name(of: origin) } else { nil }
   }
 
-  /// Returns LVM's knowledge of the thin device with that device ID in the pool.
+  /// Returns what LVM knows about the thin device with the given device ID in the pool.
   func finding(_ deviceID: UInt32) -> Finding {
     guard let volume = volume(deviceID) else { return .unknown }
     return volumes.externalOrigin(of: volume) == origin

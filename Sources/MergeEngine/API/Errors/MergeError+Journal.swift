@@ -106,7 +106,7 @@ extension MergeError {
       hint: limitHint(errno))
   }
 
-  /// Returns the error for a journal that cannot record that its merge is given up.
+  /// Returns the error for a journal that cannot record that its merge was abandoned.
   static func cannotRecordGivenUp(_ path: String, _ errno: Errno) -> MergeError {
     var error = cannotAppendJournal(path, errno)
     error.kind = .refused
