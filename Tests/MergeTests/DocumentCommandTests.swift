@@ -12,7 +12,7 @@ struct DocumentCommandTests {
   ///
   /// A fence names a code, and which of the catalogue's texts with that code: 1 by default. The
   /// block quotes the first lines of that text, as many as the block has.
-  @Test("docs/troubleshooting.md quotes messages as Tests/Messages.txt has them")
+  @Test("docs/troubleshooting.md quotes messages exactly as in Tests/Messages.txt")
   func quotes() throws {
     let messages = try RecordedMessages()
     var lines = try Page(Self.quoting).text.components(separatedBy: "\n")
@@ -36,7 +36,7 @@ struct DocumentCommandTests {
     try RecordedText.expect(lines.joined(separator: "\n"), in: Self.quoting)
   }
 
-  @Test("the command line accepts every command of this program in a document")
+  @Test("the parser accepts every thin-merge command in the documents")
   func commandsAreTaken() throws {
     var verbs: Set<String> = []
     for page in try Page.all() {
@@ -47,7 +47,7 @@ struct DocumentCommandTests {
     #expect(verbs.subtracting(["help"]) == Set(ThinMerge.verbs))
   }
 
-  @Test("the commands over image files in a document succeed, in the order of the page", .needsZstd)
+  @Test("the commands on image files in each document succeed when run in order", .needsZstd)
   func imageCommands() throws {
     var count = 0
     for page in try Page.all() {

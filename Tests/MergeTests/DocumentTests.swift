@@ -65,9 +65,9 @@ struct Page {
   }
 }
 
-@Suite("Tidiness: what the documents name is there")
+@Suite("Tidiness: references in the documents")
 struct DocumentTests {
-  @Test("links within the package lead somewhere")
+  @Test("links to places in the package resolve")
   func links() throws {
     let pages = try Page.all()
     #expect(pages.flatMap(\.links).count > 10)
@@ -77,7 +77,7 @@ struct DocumentTests {
     }
   }
 
-  @Test("files and folders that are named are there")
+  @Test("files and folders that the documents name exist")
   func paths() throws {
     let pages = try Page.all()
     let folders = "Sources|Tests|docs|scripts|Fuzz|Benchmarks|Examples|man|packaging|\\.ci"
@@ -91,7 +91,7 @@ struct DocumentTests {
     #expect(found > 25)
   }
 
-  @Test("every make target in the documents exists")
+  @Test("every make target that the documents name exists")
   func targets() throws {
     let makefile = try Page("Makefile")
     let targets = Set(
@@ -104,7 +104,7 @@ struct DocumentTests {
     }
   }
 
-  @Test("the README leads to every page")
+  @Test("the README links to every page")
   func everyPage() throws {
     let readme = try Page("README.md")
     let pages = try Page.all().map(\.path).filter { $0 != "README.md" }
@@ -112,7 +112,7 @@ struct DocumentTests {
   }
 
   @Test(
-    "types and suites that are named are declared",
+    "types and suites that the documents name are declared",
     arguments: ["docs/architecture.md", "docs/reliability.md"])
   func types(path: String) throws {
     let page = try Page(path)

@@ -57,7 +57,7 @@ private enum SourceTree {
   }
 }
 
-@Suite("Tidiness: the rules of the house, held over the source text")
+@Suite("Tidiness: rules for the source text")
 struct TidyTests {
   /// Folders of the engine, each of which may name only what those before it declare; the last is
   /// the file beside the folders.
@@ -66,7 +66,7 @@ struct TidyTests {
     "Journal", "Transfer", "Operations", "Merger.swift",
   ]
 
-  @Test("every folder of the engine is a layer, and every layer has sources")
+  @Test("every folder of the engine is a layer, and every layer contains sources")
   func found() {
     let names = SourceTree.files(in: "MergeEngine").map {
       $0.path.split(separator: "/").dropFirst(2).first.map(String.init) ?? ""
@@ -75,7 +75,7 @@ struct TidyTests {
     #expect(!SourceTree.files(in: "thin-merge").isEmpty)
   }
 
-  @Test("raw memory and C stay where they belong")
+  @Test("raw memory and C calls are used only in the files allowed to use them")
   func rawMemory() throws {
     let allowed = [
       "Sources/MergeEngine/Basics/RawSpan+", "Sources/MergeEngine/Basics/Checksums.swift",
@@ -125,7 +125,7 @@ struct TidyTests {
   /// The one list that is longer than 450 lines: the codes of all errors, each with what it says.
   private static let longFile = "Sources/MergeEngine/API/MergeErrorCode.swift"
 
-  @Test("no file but a list is longer than 450 lines, and none below 40 without a reason")
+  @Test("every source file has 40 to 450 lines, apart from lists and listed exceptions")
   func fileLength() {
     for file in SourceTree.files {
       // A last, empty line.
@@ -137,7 +137,7 @@ struct TidyTests {
     }
   }
 
-  @Test("only a merge that was approved and runs opens its target for writing")
+  @Test("only an approved, running merge opens its target for writing")
   func onlyRunningMergesWrite() {
     let opening = #/\bDeviceTarget\(|role: "origin", access: \.readWrite/#
     let places = SourceTree.files.filter { file in file.lines.contains { $0.contains(opening) } }
@@ -148,7 +148,7 @@ struct TidyTests {
       ])
   }
 
-  @Test("nothing ends the process at a guess, and nothing is left to be done")
+  @Test("no source contains try!, as!, fatalError or a to-do")
   func shortcuts() {
     let shortcut = #/\btry!|\bas!|\bfatalError\(/#
     let mark = #/\b(TODO|FIXME|XXX)\b/#
@@ -159,7 +159,7 @@ struct TidyTests {
     }
   }
 
-  @Test("every type that others see says what it is")
+  @Test("every type visible outside its file has a doc comment")
   func typesAreDescribed() {
     for file in SourceTree.files {
       for index in file.lines.indices
@@ -199,7 +199,7 @@ struct TidyTests {
     }
   }
 
-  @Test("the command does not reach into the engine's layers")
+  @Test("the command does not name the types of the engine that do I/O or read journals")
   func commandUsesTheVerbs() {
     for file in SourceTree.files(in: "thin-merge") {
       #expect(
@@ -207,7 +207,7 @@ struct TidyTests {
     }
   }
 
-  @Test("no text of the engine names an option or a verb of the command")
+  @Test("no text in the engine names an option or verb of the command")
   func engineKnowsNoOptions() {
     for file in SourceTree.files(in: "MergeEngine") {
       for (number, line) in file.lines.enumerated()
@@ -228,7 +228,7 @@ struct TidyTests {
     "--uuid",
   ]
 
-  @Test("errors and notes are worded in the catalogues only")
+  @Test("errors and notes get their words only in the catalogues")
   func wordsStandInCatalogues() {
     let catalogues = [
       "API/Errors/", "API/MergeError.swift", "API/Notes", "Metadata/MetadataFault",

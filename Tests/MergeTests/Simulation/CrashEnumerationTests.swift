@@ -3,7 +3,7 @@ import MergeEngine
 import Testing
 
 @Suite(
-  "Power cuts: the merge resumes to correct bytes after any operation and any survival")
+  "Power cuts: after every operation, with every subset of surviving writes")
 struct CrashEnumerationTests {
   /// A merge to cut, with the atomic write size of its devices.
   struct Case: CustomTestStringConvertible {
@@ -29,7 +29,7 @@ struct CrashEnumerationTests {
       resumed: TransferOptions(queueDepth: 16, ioByteCount: 1 << 20)),
   ]
 
-  @Test("a fresh merge resumes correctly after a power cut at every operation", arguments: cases)
+  @Test("a merge resumes correctly after a power cut at any of its operations", arguments: cases)
   func merge(of example: Case) throws {
     let seed = Seed.current
     var enumeration = try CrashEnumeration(
@@ -39,7 +39,8 @@ struct CrashEnumerationTests {
     try enumeration.run(example.name)
   }
 
-  @Test("the re-check of changed devices resumes correctly after a power cut at every operation")
+  @Test(
+    "a re-check of changed devices resumes correctly after a power cut at any of its operations")
   func recheck() throws {
     let seed = Seed.current
     let example = Self.cases[2]

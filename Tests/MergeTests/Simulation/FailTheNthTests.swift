@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: the Nth operation of a class fails, for every N that a run reaches")
+@Suite("Merges in memory: the Nth operation of a class fails, for every N")
 struct FailTheNthTests {
   typealias Class = DiskFaults.Class
 
@@ -28,7 +28,7 @@ struct FailTheNthTests {
   }.filter { $0.isResumed || $0.kind != Class(.read, .target) }
 
   @Test(
-    "a failed operation and a power cut lose nothing recorded, and the merge finishes",
+    "after a failed operation and a power cut, no recorded byte is lost and the merge finishes",
     arguments: cases)
   func fail(_ example: Case) throws {
     let seed = Seed.current

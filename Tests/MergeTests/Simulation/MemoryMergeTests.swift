@@ -23,7 +23,7 @@ struct MemoryMergeTests {
     }
   }
 
-  @Test("blocks of any size up to 1 GiB are merged, even if the origin ends within the last one")
+  @Test("blocks of any size up to 1 GiB are merged, even if the origin ends within the last block")
   func anyBlockSize() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x5000)
@@ -58,7 +58,7 @@ struct MemoryMergeTests {
     try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
   }
 
-  @Test("comparing finds exactly the damaged sectors of the origin that are mapped")
+  @Test("a comparison finds exactly those damaged sectors of the origin that are mapped")
   func damagedSectors() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x6000)

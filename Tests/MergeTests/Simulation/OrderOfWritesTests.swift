@@ -40,7 +40,7 @@ struct OrderOfWritesTests {
     }
   }
 
-  @Test("bad ranges in the tail and before it do not wait for each other, whichever is met first")
+  @Test("bad ranges in and before the tail do not wait for each other, whichever comes first")
   func badSpotsInTailAndBefore() throws {
     let seed = Seed.current
     for round in 0..<40 {
@@ -62,7 +62,7 @@ struct OrderOfWritesTests {
     }
   }
 
-  @Test("a kill at any moment of a rate-limited merge leaves few written bytes unrecorded")
+  @Test("a rate-limited merge that is killed at any moment has few written but unrecorded bytes")
   func littleUnrecorded() throws {
     let seed = Seed.current
     let rate: UInt64 = 1 << 20
@@ -84,7 +84,7 @@ struct OrderOfWritesTests {
     }
   }
 
-  @Test("several bad ranges in the tail do not wait for each other once they are readable")
+  @Test("several bad ranges in the tail do not wait for each other after they become readable")
   func badSpotsInTail() throws {
     let seed = Seed.current
     for depth in [1, 2, 8, 64] {
@@ -123,7 +123,8 @@ struct OrderOfWritesTests {
     harness.before.bytes(at: UInt64(byteOffset), count: count)
   }
 
-  @Test("a rate-limited merge writes the lowest transfers first, so an interruption loses few")
+  @Test(
+    "a rate-limited merge writes the lowest transfers first, so an interruption loses few of them")
   func rateLimited() throws {
     let seed = Seed.current
     for depth in [2, 8, 32] {

@@ -19,7 +19,7 @@ struct ProgressTests {
     return (observer.moments, result)
   }
 
-  @Test("the done byte count rises to the total, and no more requests are in flight than allowed")
+  @Test("the count of done bytes rises to the total, and requests in flight stay within the limit")
   func figures() throws {
     let seed = Seed.current
     let harness = MergeHarness(InterruptedMergeTests.merge(Self.transfer), seed: seed.value)
@@ -46,7 +46,7 @@ struct ProgressTests {
     }
   }
 
-  @Test("progress reports salvage of a bad range and the bytes that stay unreadable")
+  @Test("progress reports the salvage of a bad range and the bytes that remain unreadable")
   func salvage() throws {
     let seed = Seed.current
     let harness = MergeHarness(InterruptedMergeTests.merge(Self.transfer), seed: seed.value)

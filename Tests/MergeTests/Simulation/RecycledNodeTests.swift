@@ -16,7 +16,7 @@ struct RecycledNodeTests {
     return merge
   }
 
-  @Test("a reused metadata node stops the merge before any block it maps is written")
+  @Test("a reused metadata node stops the merge before any block that the node maps is written")
   func recycled() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x1_3000)

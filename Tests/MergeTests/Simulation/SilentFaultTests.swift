@@ -18,7 +18,7 @@ struct SilentFaultTests {
   }
 
   @Test(
-    "verify finds bytes lost by an origin that faked its flushes, and a resumed run rewrites them")
+    "verify finds bytes lost by an origin that ignores flushes, and a resumed run rewrites them")
   func lyingFlushOfTheOrigin() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x1_1000)
@@ -66,7 +66,7 @@ struct SilentFaultTests {
     #expect(trustedLossCount > 5, "too little was lost in trust to prove anything; \(seed)")
   }
 
-  @Test("after a journal that faked its flushes, a run merges correctly or is refused")
+  @Test("if the journal's device ignored flushes, the next run merges correctly or is refused")
   func lyingFlushOfTheJournal() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x1_2000)
@@ -94,7 +94,9 @@ struct SilentFaultTests {
     }
   }
 
-  @Test("both ways to verify find a write that the origin dropped or misdirected")
+  @Test(
+    "verifying with the pool and with the journal both find a write that the origin dropped or misdirected"
+  )
   func lostWrites() throws {
     let seed = Seed.current
     let writeCount = try Self.merged(seed: seed.value) { _ in }.disk.originWrites.count
@@ -123,7 +125,7 @@ struct SilentFaultTests {
   }
 
   @Test(
-    "comparing finds a bit flipped in a read of the source, and another merge corrects it"
+    "a comparison finds a bit flipped in a read of the source, and another merge corrects the bit"
   )
   func flippedSource() throws {
     let seed = Seed.current
@@ -172,7 +174,7 @@ struct SilentFaultTests {
     #expect(refusalCount > 10, "hardly a flipped bit was met; \(seed)")
   }
 
-  @Test("a journal header misread once is refused, or its byte count is correct")
+  @Test("if a journal header is misread once, the journal is refused or its byte count is correct")
   func misreadHeader() throws {
     let seed = Seed.current
     // Nothing follows the header, so reading too far returns no more bytes.
@@ -193,11 +195,11 @@ struct SilentFaultTests {
   }
 }
 
-@Suite("Merges in memory: bytes left by a failed flush are not trusted")
+@Suite("Merges in memory: bytes in the cache after a failed flush are not trusted")
 struct FailedFlushTests {
   typealias Class = DiskFaults.Class
 
-  @Test("the re-check rewrites bytes that are readable but whose flush failed")
+  @Test("the re-check rewrites bytes whose flush failed, even if they are readable")
   func rewritten() throws {
     let seed = Seed.current
     let harness = MergeHarness(
@@ -237,7 +239,7 @@ struct FailedFlushTests {
     }
   }
 
-  @Test("a journal read error in mid-merge stops the merge, which can be resumed")
+  @Test("a read error in the journal stops the merge, which can be resumed")
   func unreadableJournal() throws {
     let seed = Seed.current
     let harness = MergeHarness(

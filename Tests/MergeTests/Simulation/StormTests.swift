@@ -3,7 +3,7 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Storms: the merge finishes correctly after any random faults")
+@Suite("Storms: merges under random faults")
 struct StormTests {
   /// The seeds to try.
   enum Seeds: CustomTestStringConvertible {
@@ -44,7 +44,7 @@ struct StormTests {
     ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
   }
 
-  @Test("every storm ends in a finished and verified merge", arguments: seeds)
+  @Test("every storm of random faults ends with a finished and verified merge", arguments: seeds)
   func storms(_ seeds: Seeds) throws {
     switch seeds {
     case .one(let seed):
