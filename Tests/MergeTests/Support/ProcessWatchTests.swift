@@ -6,7 +6,9 @@ struct ProcessWatchTests {
   private static let sleeping = RunningProcess(
     identifier: 7, processorTicks: 3, isIdle: true, inputOutput: "rchar: 1")
 
-  /// Returns the look, from 0, at which a watch gives up the processes of `look`, or nil.
+  /// Returns the zero-based sample at which a watch gives up, or nil if it never does.
+  ///
+  /// The closure `look` supplies the processes seen in each sample.
   private func lookOfGivingUp(
     atMost lookCount: Int = 10 * ProcessWatch.idleLookCountMax, _ look: (Int) -> [RunningProcess]
   ) -> Int? {
