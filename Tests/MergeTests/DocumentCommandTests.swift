@@ -5,13 +5,14 @@ import Testing
 
 @Suite("Documents: commands and quoted messages", .waitsForPrograms)
 struct DocumentCommandTests {
-  /// The page that quotes messages.
+  /// The document that quotes error messages.
   private static let quoting = "docs/troubleshooting.md"
 
-  /// Compares the quotes, or rewrites them with THIN_MERGE_RECORD=1.
+  /// Compares the quoted messages with the message catalog, or, with THIN_MERGE_RECORD=1, rewrites
+  /// them.
   ///
-  /// A fence names a code, and which of the catalogue's texts with that code: 1 by default. The
-  /// block quotes the first lines of that text, as many as the block has.
+  /// The fence of a code block names an error code and the index of a catalog message with that
+  /// code, 1 by default. The block quotes as many of the message's first lines as it has lines.
   @Test("docs/troubleshooting.md quotes messages exactly as in Tests/Messages.txt")
   func quotes() throws {
     let messages = try RecordedMessages()
@@ -54,7 +55,7 @@ struct DocumentCommandTests {
       let commands = page.setOffCommands.filter { $0.contains(".img") }
       guard !commands.isEmpty else { continue }
       let folder = try MergeCase(kernel: "snapshots").folder
-      // The documents use either pair of names.
+      // The documents use either of two pairs of file names.
       try Program.mustRun("cp", folder.path("metadata.img"), folder.path("meta.img"))
       try Program.mustRun("cp", folder.path("origin.img"), folder.path("base.img"))
       for command in commands {

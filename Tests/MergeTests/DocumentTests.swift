@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// A page of the package, for people.
+/// A documentation page in the package.
 struct Page {
   /// From the package's folder on.
   let path: String
@@ -12,13 +12,13 @@ struct Page {
     text = try String(contentsOfFile: PackageFolder.path(path), encoding: .utf8)
   }
 
-  /// The text between back quotes, and each line that is set off as code.
+  /// The text of each inline code span, and each line of each code block.
   var code: [String] {
     text.matches(of: #/`([^`\n]+)`/#).map { String($0.output.1) }
       + text.split(separator: "\n").filter { $0.hasPrefix("    ") }.map { String($0.dropFirst(4)) }
   }
 
-  /// The lines that are set off as code, other than quoted messages; a command is one line.
+  /// The lines of all code blocks except quoted messages. A continued command counts as one line.
   private var setOffLines: [String] {
     var fence: Substring?
     return text.replacing(#/\\\n */#, with: "").split(separator: "\n").compactMap { line in
@@ -31,23 +31,23 @@ struct Page {
     }
   }
 
-  /// The commands of this program that are set off as code, without comments.
+  /// The `thin-merge` commands in code blocks, without comments.
   var setOffCommands: [String] { setOffLines.compactMap(Self.command) }
 
-  /// The commands of this program, including those in a sentence that have arguments.
+  /// The `thin-merge` commands in code blocks, plus inline commands that have arguments.
   var commands: [String] {
     setOffCommands
       + text.matches(of: #/`(thin-merge [^`\n]+ [^`\n]+)`/#).map { String($0.output.1) }
   }
 
-  /// Returns the command of this program in a line of code, up to a comment or another command.
+  /// Returns the `thin-merge` command in a line of code, up to a comment or another command.
   private static func command(in line: String) -> String? {
     line.firstMatch(
       of: #/^(?:.*(?:[ =]|\/s?bin\/))?(thin-merge +.+?)(?: +(?:#|&&|\||;|>|2>).*)?$/#
     ).map { String($0.output.1) }
   }
 
-  /// Where its links within the package lead, from the package's folder on.
+  /// The targets of the page's links within the package, as paths relative to the package folder.
   var links: [String] {
     let targets =
       text.matches(of: #/\]\(([^)\s]+)\)/#).map { String($0.output.1) }

@@ -7,7 +7,7 @@ import Testing
 struct CopiedSourceTests {
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 
-  /// Returns a stopped merge and its recorded pieces.
+  /// Returns a stopped merge, and the pieces recorded in its journal.
   private static func stopped() throws -> (harness: MergeHarness, pieces: [RecordedPiece]) {
     for reap in 20...400 {
       let harness = MergeHarness(InterruptedMergeTests.merge(transfer), seed: Seed.current.value)
@@ -97,7 +97,7 @@ struct CopiedSourceTests {
 }
 
 extension MergeHarness {
-  /// Replaces the source of `range` with zeros.
+  /// Overwrites the source bytes of an origin range with zeros.
   fileprivate func wipeSource(of range: ByteRange) throws {
     disk.put(
       [UInt8](repeating: 0, count: Int(range.byteCount)), on: .data, at: try source(of: range))

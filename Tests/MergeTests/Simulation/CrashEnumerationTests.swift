@@ -5,7 +5,7 @@ import Testing
 @Suite(
   "Power cuts: after every operation, with every subset of surviving writes")
 struct CrashEnumerationTests {
-  /// A merge to cut, with the atomic write size of its devices.
+  /// A merge to interrupt with power cuts, and the atomic write size of the devices.
   struct Case: CustomTestStringConvertible {
     var name: String
     var sectorByteCount: Int
@@ -60,7 +60,7 @@ struct CrashEnumerationTests {
     try enumeration.run("re-check")
   }
 
-  /// Returns a merge of eight blocks and an odd end, with gaps and scattered data blocks.
+  /// Returns a merge of eight blocks and an unaligned tail, with gaps and scattered data blocks.
   private static func merge(_ example: Case) -> SimulatedMerge {
     var merge = InterruptedMergeTests.merge(example.transfer)
     merge.sectorByteCount = example.sectorByteCount

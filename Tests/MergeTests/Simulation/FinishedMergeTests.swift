@@ -7,7 +7,7 @@ import Testing
 struct FinishedMergeTests {
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 
-  /// Returns a finished merge and its journal.
+  /// Returns a finished merge, and the content of its journal.
   private static func finished() throws -> (harness: MergeHarness, journal: SparseContent) {
     let harness = MergeHarness(InterruptedMergeTests.merge(transfer), seed: Seed.current.value)
     try harness.expectMerged(try harness.run(), "\(Seed.current)")
@@ -15,7 +15,7 @@ struct FinishedMergeTests {
     return (harness, harness.disk[.journal])
   }
 
-  /// Compares and expects no writes, and an error with these words or none if `words` is nil.
+  /// Runs a comparison that must write nothing, and must fail with `words` unless they are nil.
   private static func expectComparison(
     _ harness: MergeHarness, _ journal: SparseContent, source: UInt64, origin: UInt64,
     says words: [String]?, sourceLocation: SourceLocation = #_sourceLocation

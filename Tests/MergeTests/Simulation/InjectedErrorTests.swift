@@ -172,7 +172,7 @@ struct InjectedErrorTests {
 }
 
 extension PipelineEnd {
-  /// The error that a run failed with; nil for any other end.
+  /// The error that the run failed with; nil if the run ended in any other way.
   var error: MergeError? {
     guard case .failed(let error) = self else { return nil }
     return error

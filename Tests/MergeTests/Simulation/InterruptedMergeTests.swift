@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Merges in memory: interrupted at every moment")
 struct InterruptedMergeTests {
-  /// Returns a small merge with gaps, adjacent blocks from scattered data blocks, and an odd tail.
+  /// Returns a small merge with gaps, scattered data blocks, and an unaligned tail.
   static func merge(_ transfer: TransferOptions) -> SimulatedMerge {
     var merge = SimulatedMerge(
       thinBlocks: [0, 1, 2, 5, 6, 9, 10, 11, 14], dataBlocks: [4, 5, 1, 8, 2, 3, 9, 7, 0],
@@ -13,7 +13,7 @@ struct InterruptedMergeTests {
     return merge
   }
 
-  /// The transfer options of a run and of the run that resumes it.
+  /// The transfer options of a first run and of the run that resumes the merge.
   struct Pair {
     var first, second: TransferOptions
 
@@ -44,7 +44,7 @@ struct InterruptedMergeTests {
         try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
         isInterrupted = first.reapCount >= reap
         if first.end == .finished {
-          // The request came too late, so the merge must be complete.
+          // The interruption came too late, so the merge must be complete.
           try harness.expectMerged(first, comment)
         } else {
           #expect(first.end == .interrupted && !first.state.isFinished, comment)

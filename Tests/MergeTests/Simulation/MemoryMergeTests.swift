@@ -98,13 +98,13 @@ struct MemoryMergeTests {
 }
 
 extension MergeHarness {
-  /// Changes one byte of a sector of the origin, if the sector exists.
+  /// Changes one byte in a sector of the origin, if that sector exists.
   fileprivate func damage(sector: Int) -> ByteRange {
     let start = UInt64(sector * 512)
     let end = min(start + 512, disk[.target].byteCount)
     guard start < end else { return ByteRange(start: start, end: start) }
     var bytes = disk[.target].bytes(at: start, count: Int(end - start))
-    // A sector that is hit again changes again; only 256 hits would restore it.
+    // Damaging the same sector again changes it again; only 256 times would restore it.
     bytes[0] &+= 1
     disk.put(bytes, on: .target, at: start)
     return ByteRange(start: start, end: end)

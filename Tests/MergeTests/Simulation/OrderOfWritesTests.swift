@@ -118,7 +118,7 @@ struct OrderOfWritesTests {
     }
   }
 
-  /// Returns the origin's bytes before the first run.
+  /// Returns bytes of the origin as they were before the first run.
   private func before(_ harness: MergeHarness, _ byteOffset: Int, _ count: Int) -> [UInt8] {
     harness.before.bytes(at: UInt64(byteOffset), count: count)
   }
@@ -147,7 +147,7 @@ struct OrderOfWritesTests {
         #expect(written <= allowed + transfer.ioByteCount, comment)
         let lost = UInt64(depth) * transfer.ioByteCount
         #expect(result.state.doneByteCount + lost >= written, comment)
-        // Few written bytes lie past the first unwritten one.
+        // Few written bytes lie past the first unwritten byte.
         var missing = harness.merge.plannedRanges
         for range in harness.disk.originWrites { missing.remove(range) }
         if let first = missing.ranges.first {

@@ -7,7 +7,7 @@ import Testing
 struct OriginCheckTests {
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 
-  /// Returns a merge stopped with at least `count` recorded transfers.
+  /// Returns a merge that was stopped after at least `count` transfers were recorded.
   private static func stopped(recorded count: Int) throws -> MergeHarness {
     for reap in 20...400 {
       let harness = MergeHarness(InterruptedMergeTests.merge(transfer), seed: Seed.current.value)

@@ -10,7 +10,7 @@ struct ProgressTests {
 
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 
-  /// Returns a run's progress reports and its result.
+  /// Runs a merge, and returns the progress reports and the result.
   private func run(
     _ harness: MergeHarness
   ) throws -> (moments: [MergeProgress], result: MergeHarness.RunResult) {
@@ -39,7 +39,7 @@ struct ProgressTests {
       // The time since a checkpoint is nil until the first one, and never after it.
       let hasCheckpoint = moments.map { $0.sinceCheckpoint != nil }
       #expect(hasCheckpoint.first == false, "\(seed)")
-      // A run that finds everything recorded and correct records nothing.
+      // If everything is already recorded and correct, the run records nothing.
       #expect(hasCheckpoint.last == (phases == [.merging]), "\(seed)")
       #expect(hasCheckpoint.drop { !$0 }.allSatisfy { $0 }, "\(seed)")
       #expect(moments.contains { $0.readsInFlight + $0.writesInFlight > 0 }, "\(seed)")

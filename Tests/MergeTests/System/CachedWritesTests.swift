@@ -50,7 +50,7 @@ struct CachedWritesTests {
   func noAnswer() throws {
     let disk = try Disk()
     let time = VirtualClock()
-    // Each read of the clock takes a minute.
+    // The clock advances by a minute each time it is read.
     let clock = Clock(
       now: {
         time.advance(by: .seconds(60))

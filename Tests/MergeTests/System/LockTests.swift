@@ -30,7 +30,7 @@ struct LockTests {
     var file: OpenFile? = try OpenFile(
       path, role: "journal", access: .readWrite, direct: false, onlyRegularFiles: true)
     #expect(try file?.lock() == true)
-    // The copy is as that of a child between fork and exec.
+    // The copy is like the one that a child process has between fork and exec.
     let copy = dup(try #require(file).descriptor)
     defer { close(copy) }
     file = nil

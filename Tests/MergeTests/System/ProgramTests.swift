@@ -101,7 +101,7 @@ struct ProgramTests {
   }
 }
 
-/// A clock that jumps by a minute once a program has created a file, and runs fast while waiting.
+/// A clock that jumps ahead one minute once a program creates a file, and runs fast during waits.
 private final class StartedClock: Sendable {
   private let marker: String
   private let waited = VirtualClock()
@@ -114,7 +114,7 @@ private final class StartedClock: Sendable {
   }
 }
 
-/// A clock that stands still until a program has created a file, then advances at each reading.
+/// A clock that stands still until a program creates a file, and then advances at each reading.
 private final class SteppingClock: Sendable {
   private let marker: String
   private let first: Duration
