@@ -3,7 +3,7 @@ import Testing
 
 /// A documentation page in the package.
 struct Page {
-  /// From the package's folder on.
+  /// The path of the page, relative to the package folder.
   let path: String
   let text: String
 
@@ -18,7 +18,9 @@ struct Page {
       + text.split(separator: "\n").filter { $0.hasPrefix("    ") }.map { String($0.dropFirst(4)) }
   }
 
-  /// The lines of all code blocks except quoted messages. A continued command counts as one line.
+  /// The lines of all code blocks except quoted messages.
+  ///
+  /// A continued command counts as one line.
   private var setOffLines: [String] {
     var fence: Substring?
     return text.replacing(#/\\\n */#, with: "").split(separator: "\n").compactMap { line in

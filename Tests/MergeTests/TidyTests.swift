@@ -3,7 +3,7 @@ import Testing
 
 /// A source file, both as written and without comments and string contents.
 private struct SourceFile: Sendable {
-  /// From the package's folder on.
+  /// The path of the file, relative to the package folder.
   let path: String
   let lines: [String]
   /// The lines of code, without comments and without the contents of string literals.
@@ -221,7 +221,7 @@ struct TidyTests {
     }
   }
 
-  /// The options of programs named in hints, and of `lvs`, `vgs`, and `lvchange`, run by the engine.
+  /// The options of programs that hints name, and of the LVM commands that the engine runs.
   private static let optionsOfOthers = [
     "--clear-needs-check-flag", "--data-block-size", "--foreign", "--getsize64", "--lock-type",
     "--nosuffix", "--nr-data-blocks", "--poolmetadatasize", "--reportformat", "--select", "--setrw",
@@ -250,7 +250,9 @@ struct TidyTests {
     return line.contains(#/^(@\w+ )?(public|package) (final )?(struct|enum|class|protocol|actor) /#)
   }
 
-  /// Returns the top-level types in a file. Nested types are referred to through these.
+  /// Returns the top-level types in a file.
+  ///
+  /// Nested types are referred to through these.
   private static func declaredTypes(in file: SourceFile) -> [String] {
     file.code.compactMap { line in
       // Matching is slow in a debug build, and most lines are indented.

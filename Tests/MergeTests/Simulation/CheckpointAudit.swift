@@ -61,7 +61,7 @@ final class CheckpointAudit {
   }
 
   private func check(_ entry: Entry) {
-    // What remains of a partly replaced entry has no checksum.
+    // The remainder of a partly replaced entry has no checksum.
     guard let checksum = entry.checksum, !disk.faults.originLies else { return }
     guard disk.isDurable(entry.range, on: .target) else {
       return disk.stop("a checkpoint claims \(entry.range), which is not durable")
@@ -119,7 +119,9 @@ extension SimulatedDisk {
     return records
   }
 
-  /// Returns the recorded pieces. If entries overlap, only the newest counts.
+  /// Returns the recorded pieces.
+  ///
+  /// If entries overlap, only the newest counts.
   func recordedPieces() throws(MergeError) -> [RecordedPiece] {
     var recorded = JournaledPieces(try journalAlone.journalReader(), try journalState())
     var pieces: [RecordedPiece] = []

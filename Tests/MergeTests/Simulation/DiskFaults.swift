@@ -3,7 +3,9 @@ import MergeEngine
 
 /// The faults that a simulated disk injects, each of which can be enabled separately.
 struct DiskFaults {
-  /// A device that can have faults. The direct and buffered origin files count as one device.
+  /// A device that can have faults.
+  ///
+  /// The direct and buffered origin files count as one device.
   enum Device: Hashable, CaseIterable {
     case metadata, data, target, journal
 
@@ -36,7 +38,7 @@ struct DiskFaults {
     var range: ByteRange
   }
 
-  /// What really happens to a write that the device reports as successful.
+  /// The actual fate of a write that the device reports as successful.
   enum SilentFault {
     /// The write is discarded.
     case dropped

@@ -15,7 +15,7 @@ struct FinishedMergeTests {
     return (harness, harness.disk[.journal])
   }
 
-  /// Runs a comparison that must write nothing, and must fail with `words` unless they are nil.
+  /// Expects a comparison to write nothing, and to fail with an error containing `words`, if any.
   private static func expectComparison(
     _ harness: MergeHarness, _ journal: SparseContent, source: UInt64, origin: UInt64,
     says words: [String]?, sourceLocation: SourceLocation = #_sourceLocation

@@ -86,7 +86,9 @@ struct SparseContent {
     byteCount = newByteCount
   }
 
-  /// Returns the offset in `range` of the first byte that differs from `other`, or nil.
+  /// Returns the offset of the first byte in `range` that differs from `other`, or nil.
+  ///
+  /// - `otherByteOffset`: the start of the corresponding range in `other`.
   ///
   /// - Precondition: Both offsets have the same remainder modulo the piece size.
   func firstDifference(

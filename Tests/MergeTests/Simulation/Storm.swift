@@ -25,7 +25,9 @@ struct Storm: CustomStringConvertible {
     "storm \(seed) of \(merge); replay with THIN_MERGE_STORM=\(seed) scripts/test --filter StormTests"
   }
 
-  /// Runs the storm to completion. Every failure message identifies the storm.
+  /// Runs the storm to completion.
+  ///
+  /// Every failure message identifies the storm.
   mutating func run() throws {
     do {
       try rage()

@@ -10,7 +10,7 @@ enum HeldFile {
   /// Takes an open-file-description write lock, as qemu does on a disk image.
   static func withOpenFileLock(_ path: String) throws -> FileHandle {
     let handle = try opened(path, O_RDWR)
-    let setOpenFileLock: Int32 = 37  // F_OFD_SETLK, which is not imported
+    let setOpenFileLock: Int32 = 37  // F_OFD_SETLK is not imported
     var lock = flock(
       l_type: Int16(F_WRLCK), l_whence: Int16(SEEK_SET), l_start: 0, l_len: 0, l_pid: 0)
     guard unsafe fcntl(handle.fileDescriptor, setOpenFileLock, &lock) == 0 else {
@@ -50,7 +50,7 @@ enum HeldFile {
 
   /// Returns true if another open is blocked, waiting for the lease to be released.
   static func leaseIsInTheWay(_ handle: FileHandle) -> Bool {
-    let getLease: Int32 = 1025  // F_GETLEASE, which is not imported
+    let getLease: Int32 = 1025  // F_GETLEASE is not imported
     return fcntl(handle.fileDescriptor, getLease) != Int32(F_RDLCK)
   }
 

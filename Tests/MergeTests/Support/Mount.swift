@@ -25,7 +25,9 @@ final class Mount {
     try Program.mustRun("mount", "-o", "remount,\(options)", path)
   }
 
-  /// Unmounts the file system immediately. A second call does nothing.
+  /// Unmounts the file system immediately.
+  ///
+  /// A second call does nothing.
   func unmount() {
     guard isMounted else { return }
     isMounted = false

@@ -5,7 +5,9 @@ import Testing
 @testable import MergeEngine
 
 extension MergeCase {
-  /// Creates a pool with two thin devices. By default, a test merges device 0.
+  /// Creates a pool with two thin devices.
+  ///
+  /// By default, a test merges device 0.
   static func twoDevices(
     blockCount: Int = 40, in folder: TemporaryFolder? = nil
   ) throws -> MergeCase {

@@ -6,7 +6,9 @@ final class TerminalSession {
   private let folder: TemporaryFolder
   private var socket: String { folder.path("tmux") }
 
-  /// Starts `script` in a shell. The window stays open after the script exits.
+  /// Starts `script` in a shell.
+  ///
+  /// The window stays open after the script exits.
   init(columnCount: Int, environment: [String: String] = [:], script: String) throws {
     folder = try TemporaryFolder()
     // The locale of the tmux server determines which characters it accepts and displays.

@@ -22,7 +22,9 @@ final class UnreadPipe {
     while unsafe write(descriptor, blanks, blanks.count) > 0 {}
   }
 
-  /// Opens the write end. If `blocks` is true, a write blocks while the pipe is full.
+  /// Opens the write end.
+  ///
+  /// If `blocks` is true, a write blocks while the pipe is full.
   func writer(blocks: Bool = true) throws -> FileHandle {
     let writer = unsafe open(path, O_WRONLY | O_CLOEXEC | (blocks ? 0 : O_NONBLOCK))
     guard writer >= 0 else { throw SupportError.system("open a pipe") }

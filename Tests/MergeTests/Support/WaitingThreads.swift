@@ -17,8 +17,9 @@ struct WaitsForPrograms: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == WaitsForPrograms {
-  /// A trait for tests that mostly wait for programs. The number of such tests that run at once is
-  /// one more than the number of cores.
+  /// A trait for tests that mostly wait for programs.
+  ///
+  /// The number of such tests that run at once is one more than the number of cores.
   static var waitsForPrograms: Self { WaitsForPrograms() }
 }
 

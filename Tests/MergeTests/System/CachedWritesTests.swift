@@ -3,7 +3,7 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("System: cached writes above a device")
+@Suite("System: writes cached above a device")
 struct CachedWritesTests {
   @Test(
     "the caches above a device are its file systems and the devices stacked on it, top first",

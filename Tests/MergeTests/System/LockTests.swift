@@ -3,7 +3,7 @@ import MergeEngine
 import Synchronization
 import Testing
 
-@Suite("System: locks held by others", .needsLoopDevices)
+@Suite("System: locks held by other programs", .needsLoopDevices)
 struct LockTests {
   @Test("a device that another process locks for less than two seconds is then locked successfully")
   func momentOnDevice() throws {
