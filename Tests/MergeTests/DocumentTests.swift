@@ -67,7 +67,7 @@ struct Page {
   }
 }
 
-@Suite("Tidiness: references in the documents")
+@Suite("Tidiness: references in the documentation")
 struct DocumentTests {
   @Test("links to places in the package resolve")
   func links() throws {
@@ -120,7 +120,7 @@ struct DocumentTests {
     let page = try Page(path)
     let declared = try declaredTypes()
     let named = page.code.filter { $0.contains(#/^[A-Z][a-z]\w*[A-Z]\w*$|^[A-Z][a-z]+s?$/#) }
-    // These are modules.
+    // These names are modules, not types.
     let modules: Set = ["MergeEngine", "FoundationEssentials", "CDeviceMapper"]
     #expect(named.count > 15)
     #expect(Set(named).subtracting(declared).subtracting(modules) == [])

@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: devices changed between two runs")
+@Suite("In-memory merges: devices changed between two runs")
 struct ChangesBetweenRunsTests {
   @Test(
     "a run merges the current bytes of a changed source into an origin that was restored in between"

@@ -3,7 +3,7 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Merges in memory: resuming from a copy of the data device")
+@Suite("In-memory merges: resuming from a copy of the data device")
 struct CopiedSourceTests {
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 

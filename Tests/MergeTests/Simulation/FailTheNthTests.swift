@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: the Nth operation of a class fails, for every N")
+@Suite("In-memory merges: the Nth operation of a class fails, for every N")
 struct FailTheNthTests {
   typealias Class = DiskFaults.Class
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Merges in memory: a finished merge compared with its records")
+@Suite("In-memory merges: a finished merge compared with its records")
 struct FinishedMergeTests {
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 

@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: devices that fail")
+@Suite("In-memory merges: devices that fail")
 struct InjectedErrorTests {
   typealias Class = DiskFaults.Class
 
@@ -19,7 +19,7 @@ struct InjectedErrorTests {
       merge.dataAlignment = round % 2 == 0 ? 512 : 4096
       merge.originAlignment = round % 4 < 2 ? 512 : 4096
       let harness = MergeHarness(merge, seed: generator.next())
-      // Pieces next to a bad range may also be written in part.
+      // Pieces next to a bad range may also be written only partially.
       if round % 3 == 0 { harness.disk.faults.shortOneIn[Class(.write, .target)] = 2 }
       let unit = UInt64(max(merge.dataAlignment, merge.originAlignment))
       var expected = RangeSet()
@@ -51,7 +51,7 @@ struct InjectedErrorTests {
       let planned = merge.plannedRanges.byteCount
       #expect(first.state.doneByteCount == planned - expected.byteCount, comment)
 
-      // The bad ranges remain, so nothing changes.
+      // The ranges are still bad, so nothing changes.
       let second = try harness.run(.init(trustsEarlierRuns: true))
       #expect(second.unreadable == expected && second.writtenByteCount == 0, comment)
 

@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: interrupted at every moment")
+@Suite("In-memory merges: interruption at every moment")
 struct InterruptedMergeTests {
   /// Returns a small merge with gaps, scattered data blocks, and an unaligned tail.
   static func merge(_ transfer: TransferOptions) -> SimulatedMerge {

@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: source bytes that become unreadable after they were merged")
+@Suite("In-memory merges: source bytes that become unreadable after they were merged")
 struct LateUnreadableTests {
   @Test(
     "a merge stays unfinished if the re-check cannot read some sectors, and a resume counts them once"

@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: any geometry")
+@Suite("In-memory merges: any geometry")
 struct MemoryMergeTests {
   static let roundCount = 12
 

@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: the order of writes")
+@Suite("In-memory merges: the order of writes")
 struct OrderOfWritesTests {
   @Test("no direct request is in flight on the origin while a tail with a bad range is written")
   func badSpotInTail() throws {
@@ -28,7 +28,7 @@ struct OrderOfWritesTests {
           try #require(first.end == .finished && !first.unreadable.isEmpty, comment)
           #expect(harness.wrongPlace(unmerged: first.unreadable) == nil, comment)
 
-          // The retry now writes the tail, and the re-check the restored bytes.
+          // The retry now writes the tail, and the re-check rewrites the restored bytes.
           harness.disk.faults = DiskFaults()
           harness.disk.put([1, 2, 3], on: .target, at: 14 * 65_536 + 32_998)
           harness.disk.put([1, 2, 3], on: .target, at: 13 * 512)
@@ -75,8 +75,8 @@ struct OrderOfWritesTests {
       let result = try harness.run()
       try harness.expectNoViolation("\(harness.disk.violation ?? ""): depth \(depth); \(seed)")
       try harness.expectMerged(result, "depth \(depth); \(seed)")
-      // Two intervals, the requests of a checkpoint and those before it at 2 ms each, the tenth of
-      // a second of rate-limit catch-up, and then the requests in flight.
+      // Two intervals, 2 ms for each request of a checkpoint or before it, a tenth of a second of
+      // rate-limit catch-up, and finally the requests in flight.
       let milliseconds = 2 * 20 + 2 * (UInt64(depth) + 6) + 100
       let bound = milliseconds * rate / 1000 + UInt64(depth) * transfer.ioByteCount
       #expect(bound < harness.merge.model.writtenByteCount / 4)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Merges in memory: the origin check before resuming")
+@Suite("In-memory merges: the origin check before resuming")
 struct OriginCheckTests {
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 

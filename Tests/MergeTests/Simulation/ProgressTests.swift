@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: progress reports")
+@Suite("In-memory merges: progress reports")
 struct ProgressTests {
   private final class Observer {
     var moments: [MergeProgress] = []

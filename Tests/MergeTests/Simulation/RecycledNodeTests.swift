@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: metadata changed after planning")
+@Suite("In-memory merges: metadata changed after planning")
 struct RecycledNodeTests {
   /// Returns a merge of every other block, with a mapping tree of three levels.
   private static func merge(using generator: inout SeededGenerator) -> SimulatedMerge {

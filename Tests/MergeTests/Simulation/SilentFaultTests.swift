@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: silent device faults")
+@Suite("In-memory merges: silent device faults")
 struct SilentFaultTests {
   static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 
@@ -46,9 +46,9 @@ struct SilentFaultTests {
       lossCount += claimed.isEmpty ? 0 : 1
 
       let trusting = after.afterPowerCut(survivors, seed: generator.next())
-      // The trusted records are false here, so the disk must not check them against the origin.
+      // The trusted records are wrong here, so the disk must not check them against the origin.
       trusting.disk.faults.lyingFlushes = [.target]
-      // A merge that once finished is read again even if earlier runs are trusted.
+      // Once a merge has finished, its data is read again even if earlier runs are trusted.
       let isReadAgain = try trusting.disk.journalState().finishedSeconds != nil
       let trusted = try trusting.run(.init(trustsEarlierRuns: true))
       try #require(trusted.isFinished, comment)
@@ -138,7 +138,7 @@ struct SilentFaultTests {
       let wrong = harness.wrongPlace()
       let compared = try harness.compare()
       #expect((compared.differences.byteCount == 0) == (wrong == nil), comment)
-      // The journal has checksums of the bytes that arrived, so it cannot reveal the flip.
+      // The journal contains checksums of the bytes as read, so it cannot reveal the flipped bit.
       #expect(try harness.compareWithJournal().differences.byteCount == 0, comment)
       try harness.expectMerged(try harness.run(), comment)
     }
@@ -195,7 +195,7 @@ struct SilentFaultTests {
   }
 }
 
-@Suite("Merges in memory: bytes in the cache after a failed flush are not trusted")
+@Suite("In-memory merges: bytes left in the cache by a failed flush are not trusted")
 struct FailedFlushTests {
   typealias Class = DiskFaults.Class
 
@@ -245,7 +245,8 @@ struct FailedFlushTests {
     let harness = MergeHarness(
       InterruptedMergeTests.merge(SilentFaultTests.transfer), seed: seed.value)
     try harness.expectMerged(try harness.run(), "\(seed)")
-    // A run reads the header and records, then both again for the re-check. The last read fails.
+    // A run reads the header and the records, then rereads both for the re-check. The last read
+    // fails.
     _ = try harness.run()
     let readCount = try #require(harness.disk.counts[Class(.read, .journal)])
     harness.disk.faults.failing[Class(.read, .journal)] = readCount

@@ -197,8 +197,8 @@ final class SimulatedDisk {
 
   /// Returns the number of bytes that a request completes.
   ///
-  /// The number is less than requested if the request extends past the end of the device or is
-  /// deliberately shortened.
+  /// The number is less than requested if a read extends past the end of the device, or if a fault
+  /// shortens the request.
   private func doneByteCount(of request: IORequest, _ kind: DiskFaults.Class) -> Int {
     if request.operation == .read {
       let byteCount = self[kind.device].byteCount

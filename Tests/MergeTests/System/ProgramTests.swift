@@ -2,7 +2,7 @@ import Glibc
 import MergeEngine
 import Testing
 
-@Suite("System: programs run for an answer or a change", .waitsForPrograms)
+@Suite("System: programs run to get information or make a change", .waitsForPrograms)
 struct ProgramTests {
   @Test("running a program that succeeds returns its output")
   func output() {
