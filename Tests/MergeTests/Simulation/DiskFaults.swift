@@ -55,13 +55,13 @@ struct DiskFaults {
   var badRanges: [BadRange] = []
   /// The operation that fails once, counted from 1 within its class.
   var failing: [Class: Int] = [:]
-  /// The operation that fails along with all later ones, counted from 1 within its class.
+  /// The operation, counted from 1 within its class, that fails along with all later operations.
   var failingFrom: [Class: Int] = [:]
-  /// The operation that fails along with all earlier ones, counted from 1 within its class.
+  /// The operation, counted from 1 within its class, that fails along with all earlier operations.
   var failingUpTo: [Class: Int] = [:]
   /// The failure rate by class: on average, one in this many operations fails.
   var failingOneIn: [Class: Int] = [:]
-  /// The write that fails with ENOSPC along with all later ones, counted from 1 on its device.
+  /// The first of the writes that fail with ENOSPC, counted from 1 on each device.
   var fullFrom: [Device: Int] = [:]
   /// The rate of short requests by class: one in this many is cut to a smaller, aligned byte count.
   var shortOneIn: [Class: Int] = [:]
@@ -88,7 +88,7 @@ struct DiskFaults {
   /// Such a reap often returns no completions.
   var interruptedReapOneIn: Int? = 16
 
-  /// The operation that never completes, nor do any later ones, counted from 1 within its class.
+  /// The first of the operations that never complete, counted from 1 within its class.
   var hangingFrom: [Class: Int] = [:]
   /// The first reap that fails, counted from 1; all later reaps fail too.
   var failingReapFrom: Int?

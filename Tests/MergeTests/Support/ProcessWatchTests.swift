@@ -6,7 +6,7 @@ struct ProcessWatchTests {
   private static let sleeping = RunningProcess(
     identifier: 7, processorTicks: 3, isIdle: true, inputOutput: "rchar: 1")
 
-  /// Returns the zero-based sample at which a watch gives up, or nil if it never does.
+  /// Returns the zero-based index of the sample at which a watch gives up; nil if it never does.
   ///
   /// The closure `look` supplies the processes seen in each sample.
   private func lookOfGivingUp(
