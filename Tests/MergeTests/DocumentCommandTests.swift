@@ -5,14 +5,15 @@ import Testing
 
 @Suite("Documents: commands and quoted messages", .waitsForPrograms)
 struct DocumentCommandTests {
-  /// The page that quotes messages.
+  /// The document that quotes error messages.
   private static let quoting = "docs/troubleshooting.md"
 
-  /// Compares the quotes, or rewrites them with THIN_MERGE_RECORD=1.
+  /// Compares the quoted messages with the message catalog, or, with THIN_MERGE_RECORD=1, rewrites
+  /// them.
   ///
-  /// A fence names a code, and which of the catalogue's texts with that code: 1 by default. The
-  /// block quotes the first lines of that text, as many as the block has.
-  @Test("docs/troubleshooting.md quotes messages as Tests/Messages.txt has them")
+  /// The fence of a code block names an error code and the index of a catalog message with that
+  /// code, 1 by default. The block quotes as many of the message's first lines as it has lines.
+  @Test("docs/troubleshooting.md quotes messages exactly as in Tests/Messages.txt")
   func quotes() throws {
     let messages = try RecordedMessages()
     var lines = try Page(Self.quoting).text.components(separatedBy: "\n")
@@ -36,7 +37,7 @@ struct DocumentCommandTests {
     try RecordedText.expect(lines.joined(separator: "\n"), in: Self.quoting)
   }
 
-  @Test("the command line accepts every command of this program in a document")
+  @Test("the parser accepts every thin-merge command in the documents")
   func commandsAreTaken() throws {
     var verbs: Set<String> = []
     for page in try Page.all() {
@@ -47,14 +48,14 @@ struct DocumentCommandTests {
     #expect(verbs.subtracting(["help"]) == Set(ThinMerge.verbs))
   }
 
-  @Test("the commands over image files in a document succeed, in the order of the page", .needsZstd)
+  @Test("the commands on image files in each document succeed when run in order", .needsZstd)
   func imageCommands() throws {
     var count = 0
     for page in try Page.all() {
       let commands = page.setOffCommands.filter { $0.contains(".img") }
       guard !commands.isEmpty else { continue }
       let folder = try MergeCase(kernel: "snapshots").folder
-      // The documents use either pair of names.
+      // The documents use either of two pairs of file names.
       try Program.mustRun("cp", folder.path("metadata.img"), folder.path("meta.img"))
       try Program.mustRun("cp", folder.path("origin.img"), folder.path("base.img"))
       for command in commands {

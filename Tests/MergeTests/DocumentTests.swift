@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-/// A page of the package, for people.
+/// A documentation page in the package.
 struct Page {
-  /// From the package's folder on.
+  /// The path of the page, relative to the package folder.
   let path: String
   let text: String
 
@@ -12,13 +12,15 @@ struct Page {
     text = try String(contentsOfFile: PackageFolder.path(path), encoding: .utf8)
   }
 
-  /// The text between back quotes, and each line that is set off as code.
+  /// The text of each inline code span, and each line of each code block.
   var code: [String] {
     text.matches(of: #/`([^`\n]+)`/#).map { String($0.output.1) }
       + text.split(separator: "\n").filter { $0.hasPrefix("    ") }.map { String($0.dropFirst(4)) }
   }
 
-  /// The lines that are set off as code, other than quoted messages; a command is one line.
+  /// The lines of all code blocks except quoted messages.
+  ///
+  /// A continued command counts as one line.
   private var setOffLines: [String] {
     var fence: Substring?
     return text.replacing(#/\\\n */#, with: "").split(separator: "\n").compactMap { line in
@@ -31,23 +33,23 @@ struct Page {
     }
   }
 
-  /// The commands of this program that are set off as code, without comments.
+  /// The `thin-merge` commands in code blocks, without comments.
   var setOffCommands: [String] { setOffLines.compactMap(Self.command) }
 
-  /// The commands of this program, including those in a sentence that have arguments.
+  /// The `thin-merge` commands in code blocks, plus inline commands that have arguments.
   var commands: [String] {
     setOffCommands
       + text.matches(of: #/`(thin-merge [^`\n]+ [^`\n]+)`/#).map { String($0.output.1) }
   }
 
-  /// Returns the command of this program in a line of code, up to a comment or another command.
+  /// Returns the `thin-merge` command in a line of code, up to a comment or another command.
   private static func command(in line: String) -> String? {
     line.firstMatch(
       of: #/^(?:.*(?:[ =]|\/s?bin\/))?(thin-merge +.+?)(?: +(?:#|&&|\||;|>|2>).*)?$/#
     ).map { String($0.output.1) }
   }
 
-  /// Where its links within the package lead, from the package's folder on.
+  /// The targets of the page's links within the package, as paths relative to the package folder.
   var links: [String] {
     let targets =
       text.matches(of: #/\]\(([^)\s]+)\)/#).map { String($0.output.1) }
@@ -65,9 +67,9 @@ struct Page {
   }
 }
 
-@Suite("Tidiness: what the documents name is there")
+@Suite("Tidiness: references in the documentation")
 struct DocumentTests {
-  @Test("links within the package lead somewhere")
+  @Test("links to places in the package resolve")
   func links() throws {
     let pages = try Page.all()
     #expect(pages.flatMap(\.links).count > 10)
@@ -77,7 +79,7 @@ struct DocumentTests {
     }
   }
 
-  @Test("files and folders that are named are there")
+  @Test("files and folders that the documents name exist")
   func paths() throws {
     let pages = try Page.all()
     let folders = "Sources|Tests|docs|scripts|Fuzz|Benchmarks|Examples|man|packaging|\\.ci"
@@ -91,7 +93,7 @@ struct DocumentTests {
     #expect(found > 25)
   }
 
-  @Test("every make target in the documents exists")
+  @Test("every make target that the documents name exists")
   func targets() throws {
     let makefile = try Page("Makefile")
     let targets = Set(
@@ -104,7 +106,7 @@ struct DocumentTests {
     }
   }
 
-  @Test("the README leads to every page")
+  @Test("the README links to every page")
   func everyPage() throws {
     let readme = try Page("README.md")
     let pages = try Page.all().map(\.path).filter { $0 != "README.md" }
@@ -112,13 +114,13 @@ struct DocumentTests {
   }
 
   @Test(
-    "types and suites that are named are declared",
+    "types and suites that the documents name are declared",
     arguments: ["docs/architecture.md", "docs/reliability.md"])
   func types(path: String) throws {
     let page = try Page(path)
     let declared = try declaredTypes()
     let named = page.code.filter { $0.contains(#/^[A-Z][a-z]\w*[A-Z]\w*$|^[A-Z][a-z]+s?$/#) }
-    // These are modules.
+    // These names are modules, not types.
     let modules: Set = ["MergeEngine", "FoundationEssentials", "CDeviceMapper"]
     #expect(named.count > 15)
     #expect(Set(named).subtracting(declared).subtracting(modules) == [])

@@ -1,18 +1,18 @@
 import Foundation
 import Testing
 
-/// One source file, with and without what is said in comments and texts.
+/// A source file, both as written and without comments and string contents.
 private struct SourceFile: Sendable {
-  /// From the package's folder on.
+  /// The path of the file, relative to the package folder.
   let path: String
   let lines: [String]
-  /// The lines without comments and without the content of texts.
+  /// The lines of code, without comments and without the contents of string literals.
   let code: [String]
 
   init(path: String, text: String) {
     self.path = path
     lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-    // Outside of the loop: a debug build would compile the pattern for each line.
+    // Declared outside the loop, because a debug build would compile the pattern for each line.
     let text = #/"(?:[^"\\]|\\.)*"/#
     code = lines.map {
       Self.withoutComment($0.contains("\"") ? $0.replacing(text, with: "\"\"") : $0)
@@ -24,13 +24,13 @@ private struct SourceFile: Sendable {
     return String(withoutTexts[..<comment.lowerBound])
   }
 
-  /// `path:line` of each line of code that `matches`.
+  /// Returns the location of each line of code that `matches` accepts, as `path:line`.
   func places(where matches: (String) -> Bool) -> [String] {
     code.indices.filter { matches(code[$0]) }.map { "\(path):\($0 + 1): \(lines[$0])" }
   }
 }
 
-/// The package's sources as they were compiled.
+/// The source files of the package, as they were when the tests were built.
 private enum SourceTree {
   static let files: [SourceFile] = {
     let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -49,7 +49,7 @@ private enum SourceTree {
       .sorted { $0.path < $1.path }
   }()
 
-  /// The files in a folder, or the file of that name.
+  /// Returns the source files in a folder, or the single file with that path.
   static func files(in folder: String) -> [SourceFile] {
     files.filter {
       $0.path.hasPrefix("Sources/\(folder)/") || $0.path == "Sources/\(folder)"
@@ -57,16 +57,17 @@ private enum SourceTree {
   }
 }
 
-@Suite("Tidiness: the rules of the house, held over the source text")
+@Suite("Tidiness: rules for the source text")
 struct TidyTests {
-  /// Folders of the engine, each of which may name only what those before it declare; the last is
-  /// the file beside the folders.
+  /// The layers of the engine, each of which may use only declarations from earlier layers.
+  ///
+  /// Each layer is a folder, except the last, which is a file next to the folders.
   private static let layers = [
     "Basics", "API", "System", "IO", "Metadata", "Source", "LVM", "Pool", "Plan", "Target",
     "Journal", "Transfer", "Operations", "Merger.swift",
   ]
 
-  @Test("every folder of the engine is a layer, and every layer has sources")
+  @Test("every folder of the engine is a layer, and every layer contains sources")
   func found() {
     let names = SourceTree.files(in: "MergeEngine").map {
       $0.path.split(separator: "/").dropFirst(2).first.map(String.init) ?? ""
@@ -75,7 +76,7 @@ struct TidyTests {
     #expect(!SourceTree.files(in: "thin-merge").isEmpty)
   }
 
-  @Test("raw memory and C stay where they belong")
+  @Test("raw memory and C calls are used only in the files allowed to use them")
   func rawMemory() throws {
     let allowed = [
       "Sources/MergeEngine/Basics/RawSpan+", "Sources/MergeEngine/Basics/Checksums.swift",
@@ -89,7 +90,7 @@ struct TidyTests {
     }
   }
 
-  /// Files below 40 lines, and why each stands alone.
+  /// The source files shorter than 40 lines, each with the reason it is a separate file.
   private static let smallFiles = [
     "MergeEngine/Basics/Clock.swift": "handed in everywhere, and of no other family",
     "MergeEngine/Basics/BlockNumber.swift": "numbers that everything else is made of",
@@ -122,13 +123,13 @@ struct TidyTests {
     "thin-merge/ThinMerge.swift": "the entry point",
   ]
 
-  /// The one list that is longer than 450 lines: the codes of all errors, each with what it says.
+  /// The only file allowed to exceed 450 lines: the list of all error codes with their meanings.
   private static let longFile = "Sources/MergeEngine/API/MergeErrorCode.swift"
 
-  @Test("no file but a list is longer than 450 lines, and none below 40 without a reason")
+  @Test("every source file has 40 to 450 lines, apart from lists and listed exceptions")
   func fileLength() {
     for file in SourceTree.files {
-      // A last, empty line.
+      // The extra line is the empty one after the final newline.
       #expect(file.lines.count <= 451 || file.path == Self.longFile, "\(file.path)")
       if file.lines.count <= 40 {
         #expect(
@@ -137,7 +138,7 @@ struct TidyTests {
     }
   }
 
-  @Test("only a merge that was approved and runs opens its target for writing")
+  @Test("only an approved, running merge opens its target for writing")
   func onlyRunningMergesWrite() {
     let opening = #/\bDeviceTarget\(|role: "origin", access: \.readWrite/#
     let places = SourceTree.files.filter { file in file.lines.contains { $0.contains(opening) } }
@@ -148,7 +149,7 @@ struct TidyTests {
       ])
   }
 
-  @Test("nothing ends the process at a guess, and nothing is left to be done")
+  @Test("no source contains try!, as!, fatalError or a to-do")
   func shortcuts() {
     let shortcut = #/\btry!|\bas!|\bfatalError\(/#
     let mark = #/\b(TODO|FIXME|XXX)\b/#
@@ -159,7 +160,7 @@ struct TidyTests {
     }
   }
 
-  @Test("every type that others see says what it is")
+  @Test("every type visible outside its file has a doc comment")
   func typesAreDescribed() {
     for file in SourceTree.files {
       for index in file.lines.indices
@@ -199,7 +200,7 @@ struct TidyTests {
     }
   }
 
-  @Test("the command does not reach into the engine's layers")
+  @Test("the command does not name the types of the engine that do I/O or read journals")
   func commandUsesTheVerbs() {
     for file in SourceTree.files(in: "thin-merge") {
       #expect(
@@ -207,7 +208,7 @@ struct TidyTests {
     }
   }
 
-  @Test("no text of the engine names an option or a verb of the command")
+  @Test("no text in the engine names an option or verb of the command")
   func engineKnowsNoOptions() {
     for file in SourceTree.files(in: "MergeEngine") {
       for (number, line) in file.lines.enumerated()
@@ -220,7 +221,7 @@ struct TidyTests {
     }
   }
 
-  /// Options of the programs that hints name, and of `lvs`, `vgs` and `lvchange`, which the engine runs.
+  /// The options of programs that hints name, and of the LVM commands that the engine runs.
   private static let optionsOfOthers = [
     "--clear-needs-check-flag", "--data-block-size", "--foreign", "--getsize64", "--lock-type",
     "--nosuffix", "--nr-data-blocks", "--poolmetadatasize", "--reportformat", "--select", "--setrw",
@@ -228,7 +229,7 @@ struct TidyTests {
     "--uuid",
   ]
 
-  @Test("errors and notes are worded in the catalogues only")
+  @Test("errors and notes get their words only in the catalogues")
   func wordsStandInCatalogues() {
     let catalogues = [
       "API/Errors/", "API/MergeError.swift", "API/Notes", "Metadata/MetadataFault",
@@ -244,15 +245,17 @@ struct TidyTests {
   }
 
   private static func isVisibleType(_ line: String) -> Bool {
-    // Matching takes long in a debug build, and few lines begin so.
+    // Matching is slow in a debug build, and few lines begin this way.
     guard line.hasPrefix("p") || line.hasPrefix("@") else { return false }
     return line.contains(#/^(@\w+ )?(public|package) (final )?(struct|enum|class|protocol|actor) /#)
   }
 
-  /// The types at file level; those inside of others are named by way of them.
+  /// Returns the top-level types in a file.
+  ///
+  /// Nested types are referred to through these.
   private static func declaredTypes(in file: SourceFile) -> [String] {
     file.code.compactMap { line in
-      // Matching takes long in a debug build, and most lines are indented.
+      // Matching is slow in a debug build, and most lines are indented.
       guard line.first?.isLetter == true || line.first == "@" else { return nil }
       return line.firstMatch(
         of:
@@ -261,7 +264,7 @@ struct TidyTests {
     }
   }
 
-  /// Returns true if a documentation comment is above, past any attributes.
+  /// Returns true if a doc comment precedes the declaration on the given line, ignoring attributes.
   private static func isDescribed(_ lines: [String], _ index: Int) -> Bool {
     var above = index - 1
     while above >= 0, lines[above].hasPrefix("@") { above -= 1 }

@@ -2,10 +2,10 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: devices changed between two runs")
+@Suite("In-memory merges: devices changed between two runs")
 struct ChangesBetweenRunsTests {
   @Test(
-    "a run merges the current bytes of a changed source over a restored origin"
+    "a run merges the current bytes of a changed source into an origin that was restored in between"
   )
   func changed() throws {
     let seed = Seed.current
@@ -35,7 +35,7 @@ struct ChangesBetweenRunsTests {
     }
   }
 
-  @Test("a merge whose re-check was interrupted is finished correctly by the next run")
+  @Test("if a re-check is interrupted, the next run finishes the merge correctly")
   func interruptedRecheck() throws {
     let seed = Seed.current
     var reap = 1

@@ -1,7 +1,7 @@
 import Fixtures
 @testable import MergeEngine
 
-/// Checks each record appended to a journal against the disk at that moment.
+/// Checks each record against the state of the disk at the moment it is appended to the journal.
 ///
 /// Every entry must be durable on the origin with a matching checksum. Every planned byte before
 /// the watermark must be recorded or listed as unreadable.
@@ -11,7 +11,7 @@ final class CheckpointAudit {
   private var journal: [UInt8]
   private var known: Set<Entry> = []
   private(set) var checkpointCount = 0
-  /// The largest byte count written to the origin in this run without a record.
+  /// The maximum number of bytes written to the origin but not yet recorded, over the whole run.
   private(set) var unrecordedByteCountMax: UInt64 = 0
   private var recordedByteCount: UInt64 = 0
   private let recordedBefore: UInt64
@@ -21,7 +21,7 @@ final class CheckpointAudit {
     var checksum: UInt32?
   }
 
-  /// Starts with the current journal.
+  /// Creates an audit that starts from the current content of the journal.
   init(_ disk: SimulatedDisk, planned: RangeSet) throws(MergeError) {
     self.disk = disk
     self.planned = planned
@@ -31,7 +31,7 @@ final class CheckpointAudit {
     known = Set(try entries().pieces)
   }
 
-  /// Audits bytes that are about to be appended.
+  /// Audits bytes that are about to be appended to the journal.
   func append(_ bytes: [UInt8], at byteOffset: UInt64) {
     guard byteOffset == UInt64(journal.count).roundedUp(toMultipleOf: 4096) else {
       return disk.stop("a record at byte \(byteOffset) of a journal of \(journal.count)")
@@ -43,7 +43,7 @@ final class CheckpointAudit {
     do throws(MergeError) {
       let now = try entries()
       recordedByteCount = max(recordedByteCount, now.state.doneByteCount)
-      // In a finished merge every entry must be intact, whichever run recorded it.
+      // In a finished merge, every entry must be intact, no matter which run recorded it.
       for entry in now.pieces where known.insert(entry).inserted || now.state.isFinished {
         check(entry)
       }
@@ -87,7 +87,7 @@ final class CheckpointAudit {
 }
 
 extension SimulatedDisk {
-  /// Reads the journal as a run does, with this disk's faults.
+  /// Returns a journal reader that is subject to the faults of this disk, as in a merge.
   func journalReader() throws(MergeError) -> JournalReader<SimulatedQueue> {
     try JournalReader(
       path: "journal", byteCount: self[.journal].byteCount,
@@ -95,18 +95,18 @@ extension SimulatedDisk {
         self, requestCount: 1, slabByteCount: JournalReader<SimulatedQueue>.slabByteCount))
   }
 
-  /// The journal alone, on a disk without faults.
+  /// A disk without faults that contains only a copy of the journal.
   private var journalAlone: SimulatedDisk {
     SimulatedDisk(seed: 0, contents: [.journal: self[.journal]])
   }
 
-  /// Returns the state that the journal records.
+  /// Returns the state recorded in the journal.
   func journalState() throws(MergeError) -> JournalState {
     var reader = try journalAlone.journalReader()
     return try JournalState(reading: &reader)
   }
 
-  /// Returns the consecutive records at the start of the journal.
+  /// Returns the records of the journal, up to the first that is missing or invalid.
   func journalRecords() throws -> [JournalReader<SimulatedQueue>.Placed] {
     var reader = try journalAlone.journalReader()
     var records: [JournalReader<SimulatedQueue>.Placed] = []
@@ -119,7 +119,9 @@ extension SimulatedDisk {
     return records
   }
 
-  /// Returns the recorded pieces; where entries overlap, only the newest counts.
+  /// Returns the recorded pieces.
+  ///
+  /// If entries overlap, only the newest counts.
   func recordedPieces() throws(MergeError) -> [RecordedPiece] {
     var recorded = JournaledPieces(try journalAlone.journalReader(), try journalState())
     var pieces: [RecordedPiece] = []

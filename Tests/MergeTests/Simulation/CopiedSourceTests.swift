@@ -3,11 +3,11 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Merges in memory: resuming from a copy of the data device")
+@Suite("In-memory merges: resuming from a copy of the data device")
 struct CopiedSourceTests {
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 
-  /// Returns a stopped merge and its recorded pieces.
+  /// Returns a stopped merge, and the pieces recorded in its journal.
   private static func stopped() throws -> (harness: MergeHarness, pieces: [RecordedPiece]) {
     for reap in 20...400 {
       let harness = MergeHarness(InterruptedMergeTests.merge(transfer), seed: Seed.current.value)
@@ -50,7 +50,9 @@ struct CopiedSourceTests {
     #expect(second.rewrittenByteCount == pieces[3].range.byteCount)
   }
 
-  @Test("a transfer lost on both the origin and the copy stops the merge and is not overwritten")
+  @Test(
+    "a transfer that is lost on both the origin and the copy stops the merge, and is not overwritten"
+  )
   func lostOnBoth() throws {
     let (harness, pieces) = try Self.stopped()
     try harness.wipeSource(of: pieces[3].range)
@@ -69,7 +71,7 @@ struct CopiedSourceTests {
     #expect(before == after)
   }
 
-  @Test("the re-check reports the lowest lost byte in whatever order the transfers arrive")
+  @Test("the re-check reports the lowest lost byte, whatever order the transfers arrive in")
   func lowestLost() {
     let (source, target) = ([UInt8](repeating: 1, count: 512), [UInt8](repeating: 2, count: 512))
     var step = RecheckStep(keepsRecorded: true)
@@ -84,7 +86,7 @@ struct CopiedSourceTests {
     #expect(step.lostByteCount == 3 * 512)
   }
 
-  @Test("a data device that is no copy is refused before any write")
+  @Test("a data device that is not a copy of the original is refused before any write")
   func noCopy() throws {
     let (harness, pieces) = try Self.stopped()
     for piece in pieces { try harness.wipeSource(of: piece.range) }
@@ -95,7 +97,7 @@ struct CopiedSourceTests {
 }
 
 extension MergeHarness {
-  /// Replaces the source of `range` with zeros.
+  /// Overwrites the source bytes of an origin range with zeros.
   fileprivate func wipeSource(of range: ByteRange) throws {
     disk.put(
       [UInt8](repeating: 0, count: Int(range.byteCount)), on: .data, at: try source(of: range))

@@ -2,18 +2,19 @@ import Fixtures
 @testable import MergeEngine
 import Testing
 
-/// Cuts the power at every operation of a merge and resumes from each possible survival, then cuts
-/// the power in the resumed run too.
+/// Cuts the power at every operation of a merge, and resumes from many possible surviving states.
+///
+/// The power is also cut during the resumed runs.
 struct CrashEnumeration {
-  /// Random survivals tried for each power cut that leaves pieces open.
+  /// The number of random surviving states tried for each power cut that leaves pieces undecided.
   static let survivalCount = Effort.of(all: 50, few: 4)
-  /// The largest count of open pieces for which every subset is tried.
+  /// The maximum number of undecided pieces for which every subset is tried.
   static let pieceCountMax = Effort.of(all: 10, few: 3)
-  /// Second power cuts tried after each first one, each with several survivals.
+  /// The number of second power cuts tried after each first power cut.
   static let secondCutCountEach = Effort.of(all: 3, few: 1)
   static let secondSurvivalCount = 2
 
-  /// The merge before the run whose operations are enumerated.
+  /// The state of the merge before the run whose operations are enumerated.
   let harness: MergeHarness
   var options = MergeHarness.RunOptions()
   var resumeOptions = MergeHarness.RunOptions()
@@ -23,10 +24,10 @@ struct CrashEnumeration {
   private var generator: SeededGenerator
   private(set) var cutCount = 0
   private(set) var survivalCount = 0
-  /// Power cuts for which every subset of pieces was tried.
+  /// The number of power cuts for which every subset of pieces was tried.
   private(set) var exhaustedCutCount = 0
   private(set) var secondCutCount = 0
-  /// Journals damaged in a durable record.
+  /// The number of journals in which a durable record was damaged.
   private(set) var damageCount = 0
 
   init(_ harness: MergeHarness, seed: Seed, salt: UInt64) throws {
@@ -65,7 +66,7 @@ struct CrashEnumeration {
     let torn = cut.tornRanges
     let durable = try harness.afterPowerCut(cut.durable, seed: 0).disk.journalState()
     var resumedOperationCount = 0
-    // With no piece open there is only one possible survival.
+    // If no piece is undecided, there is only one possible surviving state.
     for survival in 0..<(cut.pieces.isEmpty ? 1 : Self.survivalCount) {
       resumedOperationCount = try resume(
         cut.survivors(using: &generator), torn, durable, "survival \(survival) of \(comment)")
@@ -86,9 +87,9 @@ struct CrashEnumeration {
 
   /// Checks the surviving devices, resumes to the end, and checks the result.
   ///
-  /// - `torn`: ranges that may contain garbage.
+  /// - `torn`: the ranges that may contain garbage.
   /// - `durable`: the state that the durable part of the journal records.
-  /// - Returns: The operation count of the resumed run.
+  /// - Returns: The number of operations in the resumed run.
   private mutating func resume(
     _ survivors: [PowerCut.Device: SparseContent], _ torn: RangeSet, _ durable: JournalState,
     _ comment: Comment
@@ -119,7 +120,9 @@ struct CrashEnumeration {
     }
   }
 
-  /// Flips a bit in a record before the last append, which is no torn end: the run refuses it.
+  /// Flips a bit in a record before the last append, and expects the run to refuse the journal.
+  ///
+  /// Such damage does not count as a torn tail.
   private mutating func damage(_ cut: PowerCut, _ comment: Comment) throws {
     let damaged = harness.afterPowerCut(cut.durable, seed: generator.next())
     let records = try damaged.disk.journalRecords()

@@ -3,9 +3,9 @@ import MergeEngine
 import Testing
 
 @Suite(
-  "Power cuts: the merge resumes to correct bytes after any operation and any survival")
+  "Power cuts: after every operation, with every subset of surviving writes")
 struct CrashEnumerationTests {
-  /// A merge to cut, with the atomic write size of its devices.
+  /// A merge to interrupt with power cuts, and the atomic write size of the devices.
   struct Case: CustomTestStringConvertible {
     var name: String
     var sectorByteCount: Int
@@ -29,7 +29,7 @@ struct CrashEnumerationTests {
       resumed: TransferOptions(queueDepth: 16, ioByteCount: 1 << 20)),
   ]
 
-  @Test("a fresh merge resumes correctly after a power cut at every operation", arguments: cases)
+  @Test("a merge resumes correctly after a power cut at any of its operations", arguments: cases)
   func merge(of example: Case) throws {
     let seed = Seed.current
     var enumeration = try CrashEnumeration(
@@ -39,7 +39,8 @@ struct CrashEnumerationTests {
     try enumeration.run(example.name)
   }
 
-  @Test("the re-check of changed devices resumes correctly after a power cut at every operation")
+  @Test(
+    "a re-check of changed devices resumes correctly after a power cut at any of its operations")
   func recheck() throws {
     let seed = Seed.current
     let example = Self.cases[2]
@@ -59,7 +60,7 @@ struct CrashEnumerationTests {
     try enumeration.run("re-check")
   }
 
-  /// Returns a merge of eight blocks and an odd end, with gaps and scattered data blocks.
+  /// Returns a merge of eight blocks and an unaligned tail, with gaps and scattered data blocks.
   private static func merge(_ example: Case) -> SimulatedMerge {
     var merge = InterruptedMergeTests.merge(example.transfer)
     merge.sectorByteCount = example.sectorByteCount

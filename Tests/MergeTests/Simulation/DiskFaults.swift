@@ -1,9 +1,11 @@
 import Fixtures
 import MergeEngine
 
-/// Faults of a simulated disk, each with its own switch.
+/// The faults that a simulated disk injects, each of which can be enabled separately.
 struct DiskFaults {
-  /// A device that faults apply to; the direct and buffered origin files are one device.
+  /// A device that can have faults.
+  ///
+  /// The direct and buffered origin files count as one device.
   enum Device: Hashable, CaseIterable {
     case metadata, data, target, journal
 
@@ -17,7 +19,7 @@ struct DiskFaults {
     }
   }
 
-  /// A class of operations, which are counted and can fail by number.
+  /// A class of operations that are counted, so that a given one can be made to fail.
   struct Class: Hashable, CustomStringConvertible {
     var operation: IORequest.Operation
     var device: Device
@@ -30,17 +32,17 @@ struct DiskFaults {
     var description: String { "\(operation) \(device)" }
   }
 
-  /// A range that fails permanently.
+  /// A byte range in which operations always fail.
   struct BadRange {
     var kind: Class
     var range: ByteRange
   }
 
-  /// The fate of a write that the device reports as successful.
+  /// The actual fate of a write that the device reports as successful.
   enum SilentFault {
     /// The write is discarded.
     case dropped
-    /// The write lands `by` bytes after its offset.
+    /// The write lands `by` bytes past the intended offset.
     case misdirected(by: UInt64)
   }
 
@@ -51,42 +53,44 @@ struct DiskFaults {
   // MARK: Errors
 
   var badRanges: [BadRange] = []
-  /// The number, from 1, of the operation that fails once, by class.
+  /// The operation that fails once, counted from 1 within its class.
   var failing: [Class: Int] = [:]
-  /// The number, from 1, of the first of the operations that all fail, by class.
+  /// The operation, counted from 1 within its class, that fails along with all later operations.
   var failingFrom: [Class: Int] = [:]
-  /// The number, from 1, of the last of the operations that all fail, by class.
+  /// The operation, counted from 1 within its class, that fails along with all earlier operations.
   var failingUpTo: [Class: Int] = [:]
-  /// The failure rate of a class: one in this many operations.
+  /// The failure rate by class: on average, one in this many operations fails.
   var failingOneIn: [Class: Int] = [:]
-  /// The number, from 1, of the first write that fails with ENOSPC, by device.
+  /// The first of the writes that fail with ENOSPC, counted from 1 on each device.
   var fullFrom: [Device: Int] = [:]
-  /// The rate of short requests of a class: one in this many, shortened to an aligned byte count.
+  /// The rate of short requests by class: one in this many is cut to a smaller, aligned byte count.
   var shortOneIn: [Class: Int] = [:]
 
   // MARK: Silent faults
 
   /// Devices whose flushes succeed but make nothing durable.
   var lyingFlushes: Set<Device> = []
-  /// The rate of reads with one flipped bit, by device: one in this many.
+  /// The corruption rate by device: one in this many reads returns one flipped bit.
   var flippedReadOneIn: [Device: Int] = [:]
-  /// Silent faults by the number, from 1, of the origin write.
+  /// The silent faults of writes to the origin, keyed by the position of the write, from 1.
   var silentFaults: [Int: SilentFault] = [:]
 
-  /// True if faults of the origin make checkpoints impossible to check against its content.
+  /// True if faults prevent checkpoints from being checked against the content of the origin.
   var originLies: Bool { lyingFlushes.contains(.target) || !silentFaults.isEmpty }
 
   // MARK: The queue
 
-  /// The rate of submissions that take fewer requests than offered, or none (EAGAIN); nil for
-  /// never.
+  /// The rate of submissions that take fewer requests than offered, or none at all (EAGAIN): one in
+  /// this many; nil for never.
   var takesFewerOneIn: Int? = 3
-  /// The rate of reaps that a signal cuts short (EINTR), often with no completions; nil for never.
+  /// The rate of reaps that a signal cuts short (EINTR): one in this many; nil for never.
+  ///
+  /// Such a reap often returns no completions.
   var interruptedReapOneIn: Int? = 16
 
-  /// The number, from 1, of the first operation of a class that never completes.
+  /// The first of the operations that never complete, counted from 1 within its class.
   var hangingFrom: [Class: Int] = [:]
-  /// The number, from 1, of the first of the reaps that all fail.
+  /// The first reap that fails, counted from 1; all later reaps fail too.
   var failingReapFrom: Int?
 
   mutating func addBadRange(
@@ -95,7 +99,7 @@ struct DiskFaults {
     badRanges.append(BadRange(kind: Class(operation, device), range: range))
   }
 
-  /// Returns the error of the operation with this number in its class, from 1, or nil for none.
+  /// Returns the error for the nth operation of its class, counted from 1; nil if it succeeds.
   func error(
     _ request: IORequest, number: Int, using generator: inout SeededGenerator
   ) -> Int64? {
@@ -116,13 +120,13 @@ struct DiskFaults {
     return isBad ? Self.inputOutputError : nil
   }
 
-  /// Returns true if the request never completes.
+  /// Returns true if a fault keeps the request from ever completing.
   func hangs(_ taken: SimulatedDisk.Taken) -> Bool {
     let kind = Class(taken.request.operation, Device(taken.request.file))
     return hangingFrom[kind].map { taken.classNumber >= $0 } ?? false
   }
 
-  /// Flips one bit of a read's bytes at the device's rate.
+  /// Flips one bit in the bytes of a read, at the rate configured for the device.
   func flip(
     _ bytes: inout [UInt8], of request: IORequest, using generator: inout SeededGenerator
   ) {
@@ -133,7 +137,7 @@ struct DiskFaults {
       1 << UInt8.random(in: 0...7, using: &generator)
   }
 
-  /// Returns the offset where a write lands, or nil if it is dropped.
+  /// Returns the offset at which a write actually lands; nil if the write is dropped.
   func place(ofWrite taken: SimulatedDisk.Taken, _ device: Device) -> UInt64? {
     guard device == .target, let fault = silentFaults[taken.classNumber] else {
       return taken.request.byteOffset

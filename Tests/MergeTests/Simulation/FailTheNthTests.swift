@@ -2,11 +2,11 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: the Nth operation of a class fails, for every N that a run reaches")
+@Suite("In-memory merges: the Nth operation of a class fails, for every N")
 struct FailTheNthTests {
   typealias Class = DiskFaults.Class
 
-  /// A class of operations that fails once or permanently, in the first run or a resumed one.
+  /// A class of operations that fail once or permanently, in a first or a resumed run.
   struct Case: CustomTestStringConvertible {
     var kind: Class
     var isForGood: Bool
@@ -28,7 +28,7 @@ struct FailTheNthTests {
   }.filter { $0.isResumed || $0.kind != Class(.read, .target) }
 
   @Test(
-    "a failed operation and a power cut lose nothing recorded, and the merge finishes",
+    "after a failed operation and a power cut, no recorded byte is lost and the merge finishes",
     arguments: cases)
   func fail(_ example: Case) throws {
     let seed = Seed.current
@@ -47,7 +47,7 @@ struct FailTheNthTests {
         #expect(count <= number, "something was appended after it; \(comment)")
       }
 
-      // A power cut follows, with the bytes that the failure left in the caches.
+      // A power cut follows, with whatever bytes the failure left in the caches.
       var generator = SeededGenerator(seed: seed.value &+ UInt64(number))
       let cut = harness.disk.cutPower()
       let durable = try harness.afterPowerCut(cut.durable, seed: 0).disk.journalState()
@@ -68,7 +68,7 @@ struct FailTheNthTests {
     #expect(number > 1, "there is no such operation; \(seed)")
   }
 
-  /// Runs with the failure: the run finishes, stops, or is refused before it writes.
+  /// Runs the merge with the failure, and expects it to finish, stop, or be refused before writing.
   ///
   /// - Returns: True if the run finished.
   private static func run(_ harness: MergeHarness, _ comment: Comment) throws -> Bool {
@@ -94,7 +94,7 @@ struct FailTheNthTests {
     }
   }
 
-  /// Returns a new merge, or an interrupted one with an unreadable range.
+  /// Returns a new merge, or an interrupted merge with an unreadable range.
   private static func harness(
     _ example: Case, seed: UInt64, _ comment: Comment
   ) throws -> MergeHarness {

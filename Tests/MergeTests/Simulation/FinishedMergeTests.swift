@@ -3,11 +3,11 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Merges in memory: a finished merge compared with its records")
+@Suite("In-memory merges: a finished merge compared with its records")
 struct FinishedMergeTests {
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 
-  /// Returns a finished merge and its journal.
+  /// Returns a finished merge, and the content of its journal.
   private static func finished() throws -> (harness: MergeHarness, journal: SparseContent) {
     let harness = MergeHarness(InterruptedMergeTests.merge(transfer), seed: Seed.current.value)
     try harness.expectMerged(try harness.run(), "\(Seed.current)")
@@ -15,7 +15,7 @@ struct FinishedMergeTests {
     return (harness, harness.disk[.journal])
   }
 
-  /// Compares and expects no writes, and an error with these words or none if `words` is nil.
+  /// Expects a comparison to write nothing, and to fail with an error containing `words`, if any.
   private static func expectComparison(
     _ harness: MergeHarness, _ journal: SparseContent, source: UInt64, origin: UInt64,
     says words: [String]?, sourceLocation: SourceLocation = #_sourceLocation
@@ -41,7 +41,7 @@ struct FinishedMergeTests {
     }
   }
 
-  @Test("comparing an unchanged finished merge reports no difference and writes nothing")
+  @Test("comparing a finished, unchanged merge reports no difference and writes nothing")
   func unchanged() throws {
     let (harness, journal) = try Self.finished()
     try Self.expectComparison(harness, journal, source: 0, origin: 0, says: nil)
@@ -50,7 +50,7 @@ struct FinishedMergeTests {
   }
 
   @Test(
-    "comparing finds each source sector written after the merge, and leaves the origin unchanged")
+    "a comparison finds each source sector written after the merge, and does not change the origin")
   func sourceChanged() throws {
     let (harness, journal) = try Self.finished()
     harness.disk.put([UInt8](repeating: 0x5a, count: 1024), on: .data, at: 4 * 65_536 + 512)
@@ -61,7 +61,8 @@ struct FinishedMergeTests {
       ])
   }
 
-  @Test("comparing finds each origin sector written after the merge, and leaves it unchanged")
+  @Test(
+    "a comparison finds each origin sector written after the merge, and does not change the sector")
   func originChanged() throws {
     let (harness, journal) = try Self.finished()
     let sector = harness.restoreOrigin(sector: 9 * 128 + 5)
@@ -70,7 +71,9 @@ struct FinishedMergeTests {
       says: ["base was written to, or restored from a copy, after the merge", "\(sector.start)"])
   }
 
-  @Test("comparing names both source and origin if both were written after the merge")
+  @Test(
+    "a comparison reports both source and origin as changed if both were written to after the merge"
+  )
   func bothChanged() throws {
     let (harness, journal) = try Self.finished()
     harness.disk.put([UInt8](repeating: 0x5a, count: 512), on: .data, at: 4 * 65_536)
@@ -81,7 +84,8 @@ struct FinishedMergeTests {
   }
 
   @Test(
-    "comparing reports both sides as changed if their equal bytes differ from the recorded ones")
+    "a comparison reports both sides as changed if they are equal but differ from the recorded bytes"
+  )
   func sameChangeOnBothSides() throws {
     let (harness, journal) = try Self.finished()
     let bytes = [UInt8](repeating: 0x5a, count: 512)
@@ -91,7 +95,7 @@ struct FinishedMergeTests {
       harness, journal, source: 16_384, origin: 16_384, says: ["vg/vm1 was", "and base was"])
   }
 
-  @Test("a source with unreadable sectors is not reported as equal")
+  @Test("a source with unreadable sectors is not reported as equal to the origin")
   func unreadableSource() throws {
     let (harness, _) = try Self.finished()
     let bad = ByteRange(start: 4 * 65_536 + 512, end: 4 * 65_536 + 1024)
@@ -105,7 +109,7 @@ struct FinishedMergeTests {
     #expect(harness.disk.originWrites.isEmpty)
   }
 
-  @Test("a journal that records only part of the plan is not reported as equal")
+  @Test("a finished journal that records only part of the plan is not reported as equal")
   func partOfThePlan() throws {
     let (harness, _) = try Self.finished()
     let found = try harness.compareWithRecorded()
@@ -115,7 +119,7 @@ struct FinishedMergeTests {
     #expect(error?.kind == .stopped)
   }
 
-  @Test("a run over a finished merge reads all of it again, even if earlier runs are trusted")
+  @Test("a run over a finished merge rereads all of its data, even if earlier runs are trusted")
   func trustedAndFinished() throws {
     let (harness, _) = try Self.finished()
     harness.overwriteSource(block: 4)

@@ -2,13 +2,15 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: devices that fail")
+@Suite("In-memory merges: devices that fail")
 struct InjectedErrorTests {
   typealias Class = DiskFaults.Class
 
   static let transfer = TransferOptions(queueDepth: 8, ioByteCount: 65_536)
 
-  @Test("unreadable source units are skipped, the rest is merged, and only the skipped are retried")
+  @Test(
+    "unreadable source units are skipped, the rest is merged, and a resume retries only the skipped units"
+  )
   func badSource() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x8000)
@@ -17,7 +19,7 @@ struct InjectedErrorTests {
       merge.dataAlignment = round % 2 == 0 ? 512 : 4096
       merge.originAlignment = round % 4 < 2 ? 512 : 4096
       let harness = MergeHarness(merge, seed: generator.next())
-      // Pieces next to a bad range may also be written in part.
+      // Pieces next to a bad range may also be written only partially.
       if round % 3 == 0 { harness.disk.faults.shortOneIn[Class(.write, .target)] = 2 }
       let unit = UInt64(max(merge.dataAlignment, merge.originAlignment))
       var expected = RangeSet()
@@ -49,7 +51,7 @@ struct InjectedErrorTests {
       let planned = merge.plannedRanges.byteCount
       #expect(first.state.doneByteCount == planned - expected.byteCount, comment)
 
-      // The bad ranges remain, so nothing changes.
+      // The ranges are still bad, so nothing changes.
       let second = try harness.run(.init(trustsEarlierRuns: true))
       #expect(second.unreadable == expected && second.writtenByteCount == 0, comment)
 
@@ -64,7 +66,7 @@ struct InjectedErrorTests {
     }
   }
 
-  @Test("a failed origin write stops the merge, which resumes to correct bytes")
+  @Test("a failed write to the origin stops the merge, and resuming it gives correct bytes")
   func badOrigin() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x9000)
@@ -89,7 +91,7 @@ struct InjectedErrorTests {
     }
   }
 
-  @Test("a run records nothing more after a failed flush of the origin")
+  @Test("after a failed flush of the origin, a run records nothing more")
   func failedFlush() throws {
     let seed = Seed.current
     var number = 1
@@ -123,7 +125,8 @@ struct InjectedErrorTests {
     #expect(number > 3, "the merge made too few checkpoints; \(seed)")
   }
 
-  @Test("a merge with a full journal or a short append resumes once there is room")
+  @Test(
+    "a merge stopped by a full disk or a short append to the journal resumes when there is space")
   func fullJournal() throws {
     let seed = Seed.current
     for number in 2...6 {
@@ -147,7 +150,7 @@ struct InjectedErrorTests {
     }
   }
 
-  @Test("short reads and writes continue from an aligned offset to correct bytes")
+  @Test("short reads and writes are continued from an aligned offset and give correct bytes")
   func shortRequests() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0xA000)
@@ -169,7 +172,7 @@ struct InjectedErrorTests {
 }
 
 extension PipelineEnd {
-  /// The error that a run failed with; nil for any other end.
+  /// The error that the run failed with; nil if the run ended in any other way.
   var error: MergeError? {
     guard case .failed(let error) = self else { return nil }
     return error

@@ -2,9 +2,9 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: interrupted at every moment")
+@Suite("In-memory merges: interruption at every moment")
 struct InterruptedMergeTests {
-  /// Returns a small merge with gaps, adjacent blocks from scattered data blocks, and an odd tail.
+  /// Returns a small merge with gaps, scattered data blocks, and an unaligned tail.
   static func merge(_ transfer: TransferOptions) -> SimulatedMerge {
     var merge = SimulatedMerge(
       thinBlocks: [0, 1, 2, 5, 6, 9, 10, 11, 14], dataBlocks: [4, 5, 1, 8, 2, 3, 9, 7, 0],
@@ -13,7 +13,7 @@ struct InterruptedMergeTests {
     return merge
   }
 
-  /// The transfer options of a run and of the run that resumes it.
+  /// The transfer options of a first run and of the run that resumes the merge.
   struct Pair {
     var first, second: TransferOptions
 
@@ -29,7 +29,8 @@ struct InterruptedMergeTests {
     Pair(8, 20_480, 3, 1 << 20),
   ]
 
-  @Test("a merge interrupted at any reap reports it and resumes to correct bytes")
+  @Test(
+    "a merge interrupted at any reap reports the interruption, and resuming it gives correct bytes")
   func everyReap() throws {
     let seed = Seed.current
     for (pairIndex, pair) in Self.pairs.enumerated() {
@@ -43,7 +44,7 @@ struct InterruptedMergeTests {
         try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
         isInterrupted = first.reapCount >= reap
         if first.end == .finished {
-          // The request came too late, so the merge must be complete.
+          // The interruption came too late, so the merge must be complete.
           try harness.expectMerged(first, comment)
         } else {
           #expect(first.end == .interrupted && !first.state.isFinished, comment)
@@ -60,7 +61,7 @@ struct InterruptedMergeTests {
     }
   }
 
-  @Test("a merge interrupted repeatedly finishes, with other options in each run")
+  @Test("a merge that is interrupted repeatedly and resumed with changing options finishes")
   func againAndAgain() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x7000)
@@ -82,7 +83,7 @@ struct InterruptedMergeTests {
   }
 
   @Test(
-    "a merge told not to drain ends about 5 s after a device hangs, and resumes correctly",
+    "if a device hangs, a merge told not to drain ends after about 5 s and resumes correctly",
     arguments: [
       DiskFaults.Class(.write, .target), .init(.read, .data), .init(.flush, .target),
       .init(.write, .journal),
@@ -112,7 +113,7 @@ struct InterruptedMergeTests {
   }
 
   @Test(
-    "a resumed merge told not to drain ends about 5 s after a device hangs, and appends nothing",
+    "if a device hangs, a resumed merge told not to drain ends after about 5 s and appends nothing",
     arguments: [DiskFaults.Class(.read, .target), .init(.read, .data)])
   func hangingWhileResumed(kind: DiskFaults.Class) throws {
     let seed = Seed.current
@@ -143,7 +144,7 @@ struct InterruptedMergeTests {
     }
   }
 
-  @Test("a plan told not to drain ends about 5 s after the metadata device hangs")
+  @Test("if the metadata device hangs, a plan told not to drain ends after about 5 s")
   func hangingMetadata() throws {
     let seed = Seed.current
     var reasons: Set<String> = []
@@ -166,7 +167,7 @@ struct InterruptedMergeTests {
     #expect(reasons.contains { $0.contains("did not respond within 5 s") }, "\(reasons)")
   }
 
-  @Test("a merge told not to drain ends about 5 s after the metadata device hangs")
+  @Test("if the metadata device hangs, a merge told not to drain ends after about 5 s")
   func hangingMetadataInMidMerge() throws {
     let seed = Seed.current
     let harness = MergeHarness(
@@ -188,7 +189,7 @@ struct InterruptedMergeTests {
   }
 
   @Test(
-    "a merge told not to drain records as much as one that drains, if draining takes less than 5 s")
+    "if draining takes less than 5 s, a merge told not to drain records as much as one that drains")
   func drainsInTime() throws {
     let seed = Seed.current
     for reap in 1...40 {
@@ -208,7 +209,7 @@ struct InterruptedMergeTests {
     }
   }
 
-  @Test("a merge whose reaps fail reports the system's error and resumes to correct bytes")
+  @Test("a merge whose reaps fail reports the system error, and resuming it gives correct bytes")
   func unknownCompletions() throws {
     let seed = Seed.current
     for reap in 1...20 {
@@ -234,7 +235,7 @@ struct InterruptedMergeTests {
     }
   }
 
-  @Test("a comparison interrupted at any reap reports completion only if it compared every byte")
+  @Test("a comparison interrupted at any reap reports success only if it compared every byte")
   func comparing() throws {
     let seed = Seed.current
     let transfer = TransferOptions(queueDepth: 64, ioByteCount: 65_536)

@@ -2,10 +2,11 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: merged bytes that become unreadable in the source")
+@Suite("In-memory merges: source bytes that become unreadable after they were merged")
 struct LateUnreadableTests {
   @Test(
-    "a merge with sectors the re-check cannot read is unfinished, and a resume counts them once")
+    "a merge stays unfinished if the re-check cannot read some sectors, and a resume counts them once"
+  )
   func metByTheRecheck() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0xC000)
@@ -46,7 +47,7 @@ struct LateUnreadableTests {
     }
   }
 
-  @Test("a range that the retry cannot read but the re-check can is left to the next run")
+  @Test("a range that the re-check can read but the retry cannot is left for the next run")
   func readByTheRecheckOnly() throws {
     let seed = Seed.current
     for round in 1...8 {

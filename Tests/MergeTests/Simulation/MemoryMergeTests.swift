@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: any geometry")
+@Suite("In-memory merges: any geometry")
 struct MemoryMergeTests {
   static let roundCount = 12
 
@@ -23,7 +23,7 @@ struct MemoryMergeTests {
     }
   }
 
-  @Test("blocks of any size up to 1 GiB are merged, even if the origin ends within the last one")
+  @Test("blocks of any size up to 1 GiB are merged, even if the origin ends within the last block")
   func anyBlockSize() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x5000)
@@ -58,7 +58,7 @@ struct MemoryMergeTests {
     try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
   }
 
-  @Test("comparing finds exactly the damaged sectors of the origin that are mapped")
+  @Test("a comparison finds exactly those damaged sectors of the origin that are mapped")
   func damagedSectors() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x6000)
@@ -98,13 +98,13 @@ struct MemoryMergeTests {
 }
 
 extension MergeHarness {
-  /// Changes one byte of a sector of the origin, if the sector exists.
+  /// Changes one byte in a sector of the origin, if that sector exists.
   fileprivate func damage(sector: Int) -> ByteRange {
     let start = UInt64(sector * 512)
     let end = min(start + 512, disk[.target].byteCount)
     guard start < end else { return ByteRange(start: start, end: start) }
     var bytes = disk[.target].bytes(at: start, count: Int(end - start))
-    // A sector that is hit again changes again; only 256 hits would restore it.
+    // Damaging the same sector again changes it again; only 256 times would restore it.
     bytes[0] &+= 1
     disk.put(bytes, on: .target, at: start)
     return ByteRange(start: start, end: end)

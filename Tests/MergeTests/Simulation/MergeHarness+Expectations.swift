@@ -3,8 +3,9 @@ import MergeEngine
 import Testing
 
 extension MergeHarness {
-  /// Describes the first wrong byte of the origin, where `unmerged` must be unchanged, or returns
-  /// nil.
+  /// Describes the first wrong byte of the origin; nil if every byte is correct.
+  ///
+  /// The ranges in `unmerged` must be unchanged.
   func wrongPlace(unmerged: RangeSet = RangeSet()) -> String? {
     let origin = disk[.target]
     let model = merge.model
@@ -40,14 +41,14 @@ extension MergeHarness {
     return nil
   }
 
-  /// Expects that no rule was broken on the disk.
+  /// Expects that no request broke a rule of the simulated disk.
   func expectNoViolation(
     _ comment: Comment, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     try #require(disk.violation == nil, comment, sourceLocation: sourceLocation)
   }
 
-  /// Expects a finished, correct, and completely recorded merge.
+  /// Expects the merge to be finished, correct, and completely recorded.
   func expectMerged(
     _ result: RunResult, _ comment: Comment, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
@@ -64,7 +65,7 @@ extension MergeHarness {
     try expectRecorded(comment, sourceLocation: sourceLocation)
   }
 
-  /// Expects the journal to cover each planned byte once, with checksums of the origin.
+  /// Expects the journal to cover each planned byte once, with checksums that match the origin.
   func expectRecorded(
     _ comment: Comment, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {

@@ -2,24 +2,24 @@ import Fixtures
 import MergeEngine
 import Testing
 
-/// Changes that other programs made to the devices between two runs.
+/// The changes that other programs made to the devices between two runs.
 struct Disturbance {
-  /// The earlier content of the data device, if it differs.
+  /// The earlier content of the data device; nil if the content has not changed.
   var earlierSource: SparseContent?
-  /// Ranges of the origin that may not match the earlier run's records.
+  /// The ranges of the origin that may not match the records of the earlier run.
   var origin = RangeSet()
 }
 
 extension MergeHarness {
-  /// Returns the same merge with the surviving `contents`, after power is restored.
+  /// Returns the same merge after power is restored, with the surviving `contents`.
   func afterPowerCut(_ contents: [PowerCut.Device: SparseContent], seed: UInt64) -> MergeHarness {
     MergeHarness(self, on: disk.afterPowerCut(contents, seed: seed))
   }
 
-  /// Runs until the power fails just before `operation`.
+  /// Runs the merge until the power fails, just before the given operation.
   ///
-  /// - Returns: The power cut; nil if the run finished before it, in which case its result is
-  ///   checked.
+  /// - Returns: The power cut; nil if the run finished first, in which case the result of the run
+  ///   is checked.
   func powerCut(
     at operation: Int, _ options: RunOptions, _ comment: Comment
   ) throws -> PowerCut? {
@@ -36,9 +36,9 @@ extension MergeHarness {
     return disk.powerCut
   }
 
-  /// Expects the survivors to match the journal, and nothing else to have changed.
+  /// Expects the surviving content to match the journal, and nothing else to have changed.
   ///
-  /// - `torn`: ranges that a power cut may have filled with garbage.
+  /// - `torn`: the ranges that a power cut may have filled with garbage.
   /// - `atLeast`: the state that the durable part of the journal records.
   func expectTrue(
     torn: RangeSet, atLeast durable: JournalState, _ disturbance: Disturbance,
@@ -66,8 +66,9 @@ extension MergeHarness {
     try #require(strange == nil, "\(strange ?? ""): \(comment)")
   }
 
-  /// Describes the first byte of the origin that is neither old nor merged, torn sectors aside, or
-  /// nil.
+  /// Describes the first byte of the origin that is neither old nor merged; nil if there is none.
+  ///
+  /// Torn sectors are ignored.
   private func strangePlace(torn: RangeSet, earlierSource: SparseContent?) -> String? {
     let origin = disk[.target]
     let sources = [disk[.data]] + (earlierSource.map { [$0] } ?? [])

@@ -1,17 +1,21 @@
 import Fixtures
 @testable import MergeEngine
 
-/// Merges on a ``SimulatedDisk`` as the product does on files: plan, journal, sweeps, final record.
+/// Runs a merge on a ``SimulatedDisk``, with the same steps as a merge on real devices.
+///
+/// The steps are the plan, the journal, the sweeps, and the final record.
 struct MergeHarness {
   let merge: SimulatedMerge
   let disk: SimulatedDisk
-  /// The origin before the first run.
+  /// The content of the origin before the first run.
   let before: SparseContent
 
   /// The settings of one run.
   struct RunOptions {
     var transfer: TransferOptions?
-    /// The reap, from 1, of queues with requests in flight at which the run is asked to stop.
+    /// The reap at which the run is asked to stop.
+    ///
+    /// Counted from 1, and only for queues with requests in flight.
     var interruptedAtReap: Int?
     /// The reap at which the run is asked to stop without draining.
     var stopsWaitingAtReap: Int?
@@ -20,16 +24,15 @@ struct MergeHarness {
     var trustsEarlierRuns = false
     /// True if the source is declared to be a copy of the earlier runs' source.
     var sourceIsCopy = false
-    /// True if the data device has the recorded identity.
+    /// True if the data device has the identity recorded in the journal.
     var sourceIsIdentified = true
-    /// True to skip the check of the first recorded transfers, because the origin may have lost any
-    /// write.
+    /// True to skip checking the first recorded transfers, for an origin that may have lost writes.
     var skipsOriginCheck = true
-    /// The operation of the run, from 1, just before which the power fails.
+    /// The operation in this run, counted from 1, just before which the power fails.
     var powerCutAtOperation: Int?
-    /// Called between the plan and the first write.
+    /// A callback invoked after planning, before the first write.
     var afterPlanning: (() -> Void)?
-    /// Called with the run's progress.
+    /// A callback invoked with progress reports during the run.
     var progress: (MergeProgress) -> Void = { _ in }
   }
 
@@ -41,7 +44,7 @@ struct MergeHarness {
     var recheckedByteCount: UInt64
     var rewrittenByteCount: UInt64
     var checkpointCount: UInt64
-    /// The largest byte count that a kill at any moment would have left without a record.
+    /// The maximum number of bytes that were written but not yet recorded at any moment of the run.
     var unrecordedByteCountMax: UInt64
     var reapCount: Int
     var state: JournalState
@@ -55,7 +58,7 @@ struct MergeHarness {
     before = disk[.target]
   }
 
-  /// Creates a harness for the same merge on devices that earlier runs or faults have changed.
+  /// Creates a harness for the same merge on a disk that earlier runs or faults have changed.
   init(_ harness: MergeHarness, on disk: SimulatedDisk) {
     merge = harness.merge
     before = harness.before
@@ -68,8 +71,8 @@ struct MergeHarness {
 
   /// Starts the merge, or resumes it from the journal.
   ///
-  /// - Throws: `MergeError` if the run ends before its first write. An error after that is the
-  ///   result's `end`.
+  /// - Throws: `MergeError` if the run ends before the first write. A later error is returned as
+  ///   the `end` of the result.
   func run(_ options: RunOptions = RunOptions()) throws(MergeError) -> RunResult {
     let interruption = Interruption()
     let reaps = Counter()
@@ -134,7 +137,7 @@ struct MergeHarness {
       reapCount: reaps.count, state: try disk.journalState())
   }
 
-  /// Creates the journal if there is none, without starting the merge.
+  /// Creates the journal if it does not exist, without starting the merge.
   func makeJournal() throws(MergeError) {
     guard disk[.journal].byteCount == 0 else { return }
     let control = RunControl(clock: disk.time.clock, interruption: Interruption()) { _ in }
@@ -161,7 +164,7 @@ struct MergeHarness {
         disk.setByteCount(max(grown, disk[.target].byteCount), of: .target)
       }
       let end = run.run { () throws(MergeError) in try disk.journalReader() }
-      // The result contains the early end of the merge and its unreadable ranges.
+      // An early end and any unreadable ranges are part of the result.
       guard end == .finished, run.unreadable.isEmpty else { return end }
       try run.finish(end, dataPath: "data") {}
       return end
@@ -172,7 +175,7 @@ struct MergeHarness {
 
   // MARK: Comparing
 
-  /// Compares source and origin sector by sector, optionally with other transfer options.
+  /// Compares the source and the origin sector by sector, optionally with other transfer options.
   func compare(
     _ transfer: TransferOptions? = nil, interruptedAtReap: Int? = nil
   ) throws(MergeError) -> Comparison {
@@ -200,7 +203,7 @@ struct MergeHarness {
       targetPath: "origin", &io, control)
   }
 
-  /// Compares the origin with the journal's checksums.
+  /// Compares the origin with the checksums in the journal.
   func compareWithJournal(_ transfer: TransferOptions? = nil) throws(MergeError) -> Comparison {
     let control = RunControl(clock: disk.time.clock, interruption: Interruption()) { _ in }
     let transfer = transfer ?? merge.transfer
@@ -217,7 +220,7 @@ struct MergeHarness {
       targetPath: "origin", &io, control)
   }
 
-  /// Compares source and origin, each with the journal's checksums.
+  /// Compares the source and the origin, each with the checksums in the journal.
   func compareWithRecorded() throws(MergeError) -> RecordedComparison {
     let control = RunControl(clock: disk.time.clock, interruption: Interruption()) { _ in }
     let planned = try plan(merge.transfer, control)

@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: the order of writes")
+@Suite("In-memory merges: the order of writes")
 struct OrderOfWritesTests {
   @Test("no direct request is in flight on the origin while a tail with a bad range is written")
   func badSpotInTail() throws {
@@ -28,7 +28,7 @@ struct OrderOfWritesTests {
           try #require(first.end == .finished && !first.unreadable.isEmpty, comment)
           #expect(harness.wrongPlace(unmerged: first.unreadable) == nil, comment)
 
-          // The retry now writes the tail, and the re-check the restored bytes.
+          // The retry now writes the tail, and the re-check rewrites the restored bytes.
           harness.disk.faults = DiskFaults()
           harness.disk.put([1, 2, 3], on: .target, at: 14 * 65_536 + 32_998)
           harness.disk.put([1, 2, 3], on: .target, at: 13 * 512)
@@ -40,7 +40,7 @@ struct OrderOfWritesTests {
     }
   }
 
-  @Test("bad ranges in the tail and before it do not wait for each other, whichever is met first")
+  @Test("bad ranges in and before the tail do not wait for each other, whichever comes first")
   func badSpotsInTailAndBefore() throws {
     let seed = Seed.current
     for round in 0..<40 {
@@ -62,7 +62,7 @@ struct OrderOfWritesTests {
     }
   }
 
-  @Test("a kill at any moment of a rate-limited merge leaves few written bytes unrecorded")
+  @Test("a rate-limited merge that is killed at any moment has few written but unrecorded bytes")
   func littleUnrecorded() throws {
     let seed = Seed.current
     let rate: UInt64 = 1 << 20
@@ -75,8 +75,8 @@ struct OrderOfWritesTests {
       let result = try harness.run()
       try harness.expectNoViolation("\(harness.disk.violation ?? ""): depth \(depth); \(seed)")
       try harness.expectMerged(result, "depth \(depth); \(seed)")
-      // Two intervals, the requests of a checkpoint and those before it at 2 ms each, the tenth of
-      // a second of rate-limit catch-up, and then the requests in flight.
+      // Two intervals, 2 ms for each request of a checkpoint or before it, a tenth of a second of
+      // rate-limit catch-up, and finally the requests in flight.
       let milliseconds = 2 * 20 + 2 * (UInt64(depth) + 6) + 100
       let bound = milliseconds * rate / 1000 + UInt64(depth) * transfer.ioByteCount
       #expect(bound < harness.merge.model.writtenByteCount / 4)
@@ -84,7 +84,7 @@ struct OrderOfWritesTests {
     }
   }
 
-  @Test("several bad ranges in the tail do not wait for each other once they are readable")
+  @Test("several bad ranges in the tail do not wait for each other after they become readable")
   func badSpotsInTail() throws {
     let seed = Seed.current
     for depth in [1, 2, 8, 64] {
@@ -118,12 +118,13 @@ struct OrderOfWritesTests {
     }
   }
 
-  /// Returns the origin's bytes before the first run.
+  /// Returns bytes of the origin as they were before the first run.
   private func before(_ harness: MergeHarness, _ byteOffset: Int, _ count: Int) -> [UInt8] {
     harness.before.bytes(at: UInt64(byteOffset), count: count)
   }
 
-  @Test("a rate-limited merge writes the lowest transfers first, so an interruption loses few")
+  @Test(
+    "a rate-limited merge writes the lowest transfers first, so an interruption loses few of them")
   func rateLimited() throws {
     let seed = Seed.current
     for depth in [2, 8, 32] {
@@ -146,7 +147,7 @@ struct OrderOfWritesTests {
         #expect(written <= allowed + transfer.ioByteCount, comment)
         let lost = UInt64(depth) * transfer.ioByteCount
         #expect(result.state.doneByteCount + lost >= written, comment)
-        // Few written bytes lie past the first unwritten one.
+        // Few written bytes lie past the first unwritten byte.
         var missing = harness.merge.plannedRanges
         for range in harness.disk.originWrites { missing.remove(range) }
         if let first = missing.ranges.first {

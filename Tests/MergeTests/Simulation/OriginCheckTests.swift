@@ -3,11 +3,11 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Merges in memory: the origin check before resuming")
+@Suite("In-memory merges: the origin check before resuming")
 struct OriginCheckTests {
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 
-  /// Returns a merge stopped with at least `count` recorded transfers.
+  /// Returns a merge that was stopped after at least `count` transfers were recorded.
   private static func stopped(recorded count: Int) throws -> MergeHarness {
     for reap in 20...400 {
       let harness = MergeHarness(InterruptedMergeTests.merge(transfer), seed: Seed.current.value)
@@ -25,7 +25,7 @@ struct OriginCheckTests {
     }
   }
 
-  @Test("an origin without any recorded bytes stops a resumed merge before it writes")
+  @Test("a resumed merge stops before writing if the origin has none of the recorded bytes")
   func restoredAsAWhole() throws {
     let harness = try Self.stopped(recorded: 10)
     Self.restore(try harness.disk.recordedPieces(), of: harness)
@@ -37,7 +37,8 @@ struct OriginCheckTests {
   }
 
   @Test(
-    "a merge stops if nine in ten recorded transfers are missing from the origin, not if fewer are")
+    "a merge stops if nine of ten recorded transfers are missing from the origin, but not if fewer are"
+  )
   func threshold() throws {
     for stops in [true, false] {
       let harness = try Self.stopped(recorded: 10)
@@ -55,14 +56,15 @@ struct OriginCheckTests {
     }
   }
 
-  @Test("a source overwritten throughout does not stop a resumed merge")
+  @Test("a resumed merge continues even if its whole source was overwritten")
   func sourceChanged() throws {
     let harness = try Self.stopped(recorded: 10)
     for block in 0..<10 { harness.overwriteSource(block: block) }
     try harness.expectMerged(try harness.run(.init(skipsOriginCheck: false)), "source changed")
   }
 
-  @Test("a restored origin stops a resumed merge even if every recorded source transfer changed")
+  @Test(
+    "a resumed merge stops at a restored origin, even if every recorded source transfer changed")
   func bothChanged() throws {
     let harness = try Self.stopped(recorded: 10)
     let pieces = try harness.disk.recordedPieces()
@@ -91,7 +93,7 @@ struct OriginCheckTests {
     try harness.expectMerged(try harness.run(options), "the source is back")
   }
 
-  @Test("a restored origin does not stop a run over a finished merge")
+  @Test("a run over a finished merge does not stop at a restored origin")
   func finished() throws {
     let harness = MergeHarness(InterruptedMergeTests.merge(Self.transfer), seed: Seed.current.value)
     try harness.expectMerged(try harness.run(), "first")

@@ -1,7 +1,7 @@
 import Fixtures
 import MergeEngine
 
-/// The state at a power cut: the durable content, and pieces that may or may not survive.
+/// The state at a power cut: the durable content, plus the pieces that may or may not survive.
 ///
 /// The pieces are the sectors of cached writes and of writes in flight. Any subset may survive, in
 /// any order. A piece in flight may also leave garbage.
@@ -25,7 +25,7 @@ struct PowerCut {
   private let writtenByteCount: [Device: UInt64]
   let pieces: [Piece]
 
-  /// - `inFlight`: the writes that devices have taken, with their bytes.
+  /// - `inFlight`: the writes that devices have taken but not completed, with the bytes of each.
   init(
     devices: [Device: SimulatedDevice],
     inFlight: [(device: Device, byteOffset: UInt64, bytes: [UInt8])], sectorByteCount: Int
@@ -68,7 +68,7 @@ struct PowerCut {
     return pieces
   }
 
-  /// Ranges of the origin that may contain neither the old nor the new bytes.
+  /// The ranges of the origin that may end up with neither the old nor the new bytes.
   var tornRanges: RangeSet {
     var ranges = RangeSet()
     for piece in pieces where piece.device == .target && piece.isInFlight {
@@ -77,7 +77,7 @@ struct PowerCut {
     return ranges
   }
 
-  /// Returns true if the same content is durable and the same pieces are open as in `other`.
+  /// Returns true if the durable content and the undecided pieces are the same as in `other`.
   func allowsTheSame(as other: PowerCut) -> Bool {
     pieces.count == other.pieces.count
       && zip(pieces, other.pieces).allSatisfy {
@@ -86,10 +86,10 @@ struct PowerCut {
       && Device.allCases.allSatisfy { durable[$0]?.byteCount == other.durable[$0]?.byteCount }
   }
 
-  /// Draws a surviving state.
+  /// Returns a randomly chosen surviving state.
   func survivors(using generator: inout SeededGenerator) -> [Device: SparseContent] {
     var contents = durable
-    // Survivors are few, many, or mixed, and independent or in runs of neighbours.
+    // Few or many pieces survive, either independently or in runs of neighbors.
     let survivingPercent = [2, 20, 50, 80, 98].randomElement(using: &generator) ?? 50
     let keepsRuns = generator.chance(oneIn: 2)
     let trashesOneIn = [3, 10, 100].randomElement(using: &generator) ?? 10
@@ -123,7 +123,7 @@ struct PowerCut {
     return contents
   }
 
-  /// Returns every possible survival without garbage, or none if there are more than
+  /// Returns every possible surviving state without garbage, or none if there are more than
   /// `2^pieceCountMax`.
   func everySurvival(pieceCountMax: Int) -> [[Device: SparseContent]] {
     guard pieces.count <= pieceCountMax else { return [] }

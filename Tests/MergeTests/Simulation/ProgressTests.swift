@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: progress reports")
+@Suite("In-memory merges: progress reports")
 struct ProgressTests {
   private final class Observer {
     var moments: [MergeProgress] = []
@@ -10,7 +10,7 @@ struct ProgressTests {
 
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 
-  /// Returns a run's progress reports and its result.
+  /// Runs a merge, and returns the progress reports and the result.
   private func run(
     _ harness: MergeHarness
   ) throws -> (moments: [MergeProgress], result: MergeHarness.RunResult) {
@@ -19,7 +19,7 @@ struct ProgressTests {
     return (observer.moments, result)
   }
 
-  @Test("the done byte count rises to the total, and no more requests are in flight than allowed")
+  @Test("the count of done bytes rises to the total, and requests in flight stay within the limit")
   func figures() throws {
     let seed = Seed.current
     let harness = MergeHarness(InterruptedMergeTests.merge(Self.transfer), seed: seed.value)
@@ -39,14 +39,14 @@ struct ProgressTests {
       // The time since a checkpoint is nil until the first one, and never after it.
       let hasCheckpoint = moments.map { $0.sinceCheckpoint != nil }
       #expect(hasCheckpoint.first == false, "\(seed)")
-      // A run that finds everything recorded and correct records nothing.
+      // If everything is already recorded and correct, the run records nothing.
       #expect(hasCheckpoint.last == (phases == [.merging]), "\(seed)")
       #expect(hasCheckpoint.drop { !$0 }.allSatisfy { $0 }, "\(seed)")
       #expect(moments.contains { $0.readsInFlight + $0.writesInFlight > 0 }, "\(seed)")
     }
   }
 
-  @Test("progress reports salvage of a bad range and the bytes that stay unreadable")
+  @Test("progress reports the salvage of a bad range and the bytes that remain unreadable")
   func salvage() throws {
     let seed = Seed.current
     let harness = MergeHarness(InterruptedMergeTests.merge(Self.transfer), seed: seed.value)

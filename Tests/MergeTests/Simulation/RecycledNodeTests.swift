@@ -2,9 +2,9 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: metadata changed after planning")
+@Suite("In-memory merges: metadata changed after planning")
 struct RecycledNodeTests {
-  /// Returns a merge of every second block, with a mapping tree of three levels.
+  /// Returns a merge of every other block, with a mapping tree of three levels.
   private static func merge(using generator: inout SeededGenerator) -> SimulatedMerge {
     var merge = SimulatedMerge(
       thinBlocks: Array(stride(from: 0, to: 24, by: 2)),
@@ -16,7 +16,7 @@ struct RecycledNodeTests {
     return merge
   }
 
-  @Test("a reused metadata node stops the merge before any block it maps is written")
+  @Test("a reused metadata node stops the merge before any block that the node maps is written")
   func recycled() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x1_3000)
@@ -41,7 +41,7 @@ struct RecycledNodeTests {
         try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
         #expect(first.end.error?.kind == .stopped, "\(first.end); \(comment)")
         #expect(!first.state.isFinished, comment)
-        // No block of the changed leaf or past it is written.
+        // Neither the changed leaf's blocks nor any later blocks are written.
         let leaf = tree.leaves.firstIndex(of: node) ?? 0
         let untouched = UInt64(leaf * 3 * 2 * 65_536)
         #expect(harness.disk.originWrites.allSatisfy { $0.end <= untouched }, comment)
@@ -54,7 +54,7 @@ struct RecycledNodeTests {
 
   /// The new content of a metadata block that was freed and reused.
   enum Change: CaseIterable {
-    /// The same node with one mapping or child changed and a correct checksum.
+    /// The same node, with one mapping or child changed and a valid checksum.
     case otherValue
     /// Another leaf of the same tree, with the correct block number.
     case otherNode

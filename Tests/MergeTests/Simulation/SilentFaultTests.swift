@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: silent device faults")
+@Suite("In-memory merges: silent device faults")
 struct SilentFaultTests {
   static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 
@@ -18,7 +18,7 @@ struct SilentFaultTests {
   }
 
   @Test(
-    "verify finds bytes lost by an origin that faked its flushes, and a resumed run rewrites them")
+    "verify finds bytes lost by an origin that ignores flushes, and a resumed run rewrites them")
   func lyingFlushOfTheOrigin() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x1_1000)
@@ -46,9 +46,9 @@ struct SilentFaultTests {
       lossCount += claimed.isEmpty ? 0 : 1
 
       let trusting = after.afterPowerCut(survivors, seed: generator.next())
-      // The trusted records are false here, so the disk must not check them against the origin.
+      // The trusted records are wrong here, so the disk must not check them against the origin.
       trusting.disk.faults.lyingFlushes = [.target]
-      // A merge that once finished is read again even if earlier runs are trusted.
+      // Once a merge has finished, its data is read again even if earlier runs are trusted.
       let isReadAgain = try trusting.disk.journalState().finishedSeconds != nil
       let trusted = try trusting.run(.init(trustsEarlierRuns: true))
       try #require(trusted.isFinished, comment)
@@ -66,7 +66,7 @@ struct SilentFaultTests {
     #expect(trustedLossCount > 5, "too little was lost in trust to prove anything; \(seed)")
   }
 
-  @Test("after a journal that faked its flushes, a run merges correctly or is refused")
+  @Test("if the journal's device ignored flushes, the next run merges correctly or is refused")
   func lyingFlushOfTheJournal() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x1_2000)
@@ -94,7 +94,9 @@ struct SilentFaultTests {
     }
   }
 
-  @Test("both ways to verify find a write that the origin dropped or misdirected")
+  @Test(
+    "verifying with the pool and with the journal both find a write that the origin dropped or misdirected"
+  )
   func lostWrites() throws {
     let seed = Seed.current
     let writeCount = try Self.merged(seed: seed.value) { _ in }.disk.originWrites.count
@@ -123,7 +125,7 @@ struct SilentFaultTests {
   }
 
   @Test(
-    "comparing finds a bit flipped in a read of the source, and another merge corrects it"
+    "a comparison finds a bit flipped in a read of the source, and another merge corrects the bit"
   )
   func flippedSource() throws {
     let seed = Seed.current
@@ -136,7 +138,7 @@ struct SilentFaultTests {
       let wrong = harness.wrongPlace()
       let compared = try harness.compare()
       #expect((compared.differences.byteCount == 0) == (wrong == nil), comment)
-      // The journal has checksums of the bytes that arrived, so it cannot reveal the flip.
+      // The journal contains checksums of the bytes as read, so it cannot reveal the flipped bit.
       #expect(try harness.compareWithJournal().differences.byteCount == 0, comment)
       try harness.expectMerged(try harness.run(), comment)
     }
@@ -172,7 +174,7 @@ struct SilentFaultTests {
     #expect(refusalCount > 10, "hardly a flipped bit was met; \(seed)")
   }
 
-  @Test("a journal header misread once is refused, or its byte count is correct")
+  @Test("if a journal header is misread once, the journal is refused or its byte count is correct")
   func misreadHeader() throws {
     let seed = Seed.current
     // Nothing follows the header, so reading too far returns no more bytes.
@@ -193,11 +195,11 @@ struct SilentFaultTests {
   }
 }
 
-@Suite("Merges in memory: bytes left by a failed flush are not trusted")
+@Suite("In-memory merges: bytes left in the cache by a failed flush are not trusted")
 struct FailedFlushTests {
   typealias Class = DiskFaults.Class
 
-  @Test("the re-check rewrites bytes that are readable but whose flush failed")
+  @Test("the re-check rewrites bytes whose flush failed, even if they are readable")
   func rewritten() throws {
     let seed = Seed.current
     let harness = MergeHarness(
@@ -237,13 +239,14 @@ struct FailedFlushTests {
     }
   }
 
-  @Test("a journal read error in mid-merge stops the merge, which can be resumed")
+  @Test("a read error in the journal stops the merge, which can be resumed")
   func unreadableJournal() throws {
     let seed = Seed.current
     let harness = MergeHarness(
       InterruptedMergeTests.merge(SilentFaultTests.transfer), seed: seed.value)
     try harness.expectMerged(try harness.run(), "\(seed)")
-    // A run reads the header and records, then both again for the re-check. The last read fails.
+    // A run reads the header and the records, then rereads both for the re-check. The last read
+    // fails.
     _ = try harness.run()
     let readCount = try #require(harness.disk.counts[Class(.read, .journal)])
     harness.disk.faults.failing[Class(.read, .journal)] = readCount

@@ -1,17 +1,17 @@
 import Fixtures
 import MergeEngine
 
-/// One simulated device: its readable content, and the part of it that a power cut leaves.
+/// A simulated device, with its readable content and the part that would survive a power cut.
 ///
 /// A completed write is readable at once but stays in the device's cache until a flush covers it.
 struct SimulatedDevice {
-  /// A completed write that no flush has made durable.
+  /// A completed write that no flush has made durable yet.
   struct CachedWrite {
     var byteOffset: UInt64
     var bytes: [UInt8]
-    /// The number of the write among the completed writes of all devices.
+    /// The position of the write in the sequence of completed writes to all devices.
     var sequence: UInt64
-    /// True if a flush has failed since: no later flush makes the write durable.
+    /// True if a flush has failed since the write, so that no later flush makes it durable.
     var isLost = false
 
     var range: ByteRange {
@@ -23,7 +23,7 @@ struct SimulatedDevice {
   private(set) var content: SparseContent
   /// The content that survives any power cut.
   private(set) var durable: SparseContent
-  /// Cached writes, oldest first.
+  /// The cached writes, oldest first.
   private(set) var cache: [CachedWrite] = []
 
   init(_ content: SparseContent) {
@@ -38,7 +38,7 @@ struct SimulatedDevice {
     cache.append(write)
   }
 
-  /// Makes the writes durable that completed before the flush was issued.
+  /// Makes all writes durable that completed before the flush was issued.
   mutating func flush(upTo sequence: UInt64) {
     var flushed: [CachedWrite] = []
     cache.removeAll { write in
@@ -48,7 +48,7 @@ struct SimulatedDevice {
       flushed.append(write)
       return true
     }
-    // Older writes to the same range that a failed flush lost can no longer reach the medium.
+    // Older writes to the same range, lost by a failed flush, can no longer reach the medium.
     for write in flushed { trim(write.range, before: write.sequence) }
   }
 
@@ -67,7 +67,7 @@ struct SimulatedDevice {
     }
   }
 
-  /// Discards lost writes, so that reads return the medium's content and the pending writes.
+  /// Discards lost writes, so that reads return only durable content and pending writes.
   mutating func forgetLost() {
     cache.removeAll { $0.isLost }
     content = durable
@@ -82,7 +82,7 @@ struct SimulatedDevice {
     for index in cache.indices { cache[index].isLost = true }
   }
 
-  /// Puts bytes on the device durably, as another program would.
+  /// Writes bytes durably to the device, as another program would.
   mutating func put(_ bytes: [UInt8], at byteOffset: UInt64) {
     let end = byteOffset + UInt64(bytes.count)
     content.write(bytes, at: byteOffset)
@@ -102,7 +102,7 @@ struct SimulatedDevice {
     }
   }
 
-  /// Returns true if the range has the same content whichever cached writes survive.
+  /// Returns true if the content of the range does not depend on which cached writes survive.
   func isDurable(_ range: ByteRange) -> Bool {
     cache.allSatisfy { write in
       guard write.range.overlaps(range) else { return true }
@@ -110,6 +110,6 @@ struct SimulatedDevice {
     }
   }
 
-  /// True if no write is waiting for a flush.
+  /// True if no writes are waiting for a flush.
   var isDurable: Bool { cache.isEmpty }
 }

@@ -1,62 +1,64 @@
 import Fixtures
 import MergeEngine
 
-/// The devices of a merge in memory, with injected faults and rules that no request may break.
+/// The simulated devices of an in-memory merge, with injected faults and rules for requests.
 ///
-/// A seed determines every random choice. A broken rule stops the disk: it keeps the violation and
-/// fails every later operation, so the run ends soon.
+/// A seed determines every random choice. If a request breaks a rule, the disk records the
+/// violation and fails every later operation, so that the run ends soon.
 final class SimulatedDisk {
   typealias Device = DiskFaults.Device
 
   let time = VirtualClock()
   var faults = DiskFaults()
   var generator: SeededGenerator
-  /// The first broken rule.
+  /// A description of the first rule violation; nil if there was none.
   private(set) var violation: String?
-  /// The unit of a direct request's offset and byte count, by device.
+  /// The required alignment of the offset and byte count of a direct request, by device.
   let alignments: [Device: Int]
-  /// The size of an atomic write on a device.
+  /// The number of bytes that a device writes atomically.
   let sectorByteCount: Int
   private(set) var devices: [Device: SimulatedDevice]
-  /// Operations of this run so far, where a request counts twice: when taken and when completed.
+  /// The number of operations in this run so far.
+  ///
+  /// A request counts twice: once when taken and once when completed.
   private(set) var operationCount = 0
-  /// Reaps of this run so far of queues with requests in flight.
+  /// The number of reaps in this run so far, not counting queues with nothing in flight.
   private var reapCount = 0
-  /// Requests of this run so far, by class.
+  /// The number of requests in this run so far, by class.
   private(set) var counts: [DiskFaults.Class: Int] = [:]
-  /// The operation, from 1, just before which the power fails.
+  /// The operation, counted from 1, just before which the power fails.
   var cutsPowerAt: Int?
-  /// The state at the power cut; every later operation fails.
+  /// The state at the power cut, after which every operation fails; nil before a power cut.
   private(set) var powerCut: PowerCut?
-  /// The rules for a merge; nil if no merge runs.
+  /// The rules that the requests of a merge must follow; nil if no merge is running.
   var rules: MergeRules? = MergeRules()
-  /// Ranges of the origin written in this run, one per request, in order of completion.
+  /// The ranges of the origin written in this run, one per request, in order of completion.
   private(set) var originWrites: [ByteRange] = []
   /// The range of the last origin write that was dropped or misdirected but reported as successful.
   private(set) var silentlyLost: ByteRange?
-  /// Ranges of the data device read in this run.
+  /// The ranges of the data device read in this run.
   private(set) var dataReads: [ByteRange] = []
-  /// Called with the bytes and offset of each journal write when the disk takes it.
+  /// A callback invoked with the bytes and offset of each journal write that the disk takes.
   var journalIsWritten: (([UInt8], UInt64) -> Void)?
-  /// Called at every reap of a queue with requests in flight.
+  /// A callback invoked at every reap of a queue that has requests in flight.
   var reaped: (() -> Void)?
-  /// Called when a request is taken (with nil) and when it ends (with 0 or a negative errno).
+  /// A callback invoked when a request is taken (nil) and when it ends (0 or a negative errno).
   var told: ((IORequest, Int64?) -> Void)?
 
   private var sequence: UInt64 = 0
   private var inFlight: [Int: Taken] = [:]
 
-  /// A request taken by the device.
+  /// A request that a device has taken.
   struct Taken {
     var number: Int
     var request: IORequest
     var bytes: [UInt8]
     var error: Int64?
-    /// The byte count completed if the request does not fail.
+    /// The number of bytes that the request completes if it does not fail.
     var byteCount: Int
-    /// The sequence number of the last write that a flush covers.
+    /// For a flush, the sequence number of the last write covered.
     var coveredSequence: UInt64
-    /// The request's number within its class, from 1.
+    /// The position of the request among those of its class, counted from 1.
     var classNumber: Int
   }
 
@@ -77,7 +79,7 @@ final class SimulatedDisk {
       contents: [.journal: SparseContent(byteCount: UInt64(journal.count), base: .bytes(journal))])
   }
 
-  /// Returns the devices after power is restored, with the surviving `contents`.
+  /// Returns the devices as they are after power is restored, with the surviving `contents`.
   func afterPowerCut(_ contents: [Device: SparseContent], seed: UInt64) -> SimulatedDisk {
     SimulatedDisk(
       seed: seed, contents: contents, dataAlignment: alignments[.data] ?? 512,
@@ -106,9 +108,9 @@ final class SimulatedDisk {
     if self.violation == nil { self.violation = violation }
   }
 
-  // MARK: Random choices of its queues
+  // MARK: Random choices for the queues
 
-  /// Returns true one time in `oneIn`, and never if `oneIn` is nil.
+  /// Returns true at random, once in `oneIn` calls on average; never if `oneIn` is nil.
   func chance(oneIn: Int?) -> Bool {
     guard let oneIn else { return false }
     return generator.chance(oneIn: oneIn)
@@ -124,7 +126,7 @@ final class SimulatedDisk {
 
   // MARK: Outside the queues
 
-  /// Puts bytes on a device durably and without counting, as another program would.
+  /// Writes bytes durably to a device, as another program would, without counting an operation.
   func put(_ bytes: [UInt8], on device: Device, at byteOffset: UInt64) {
     devices[device]?.put(bytes, at: byteOffset)
   }
@@ -134,7 +136,7 @@ final class SimulatedDisk {
     devices[device]?.setByteCount(byteCount)
   }
 
-  /// Makes a file durable, then serves reads from the medium, as for a newly opened file.
+  /// Makes a file's content durable, then serves reads from the medium, as if newly opened.
   func reopen(_ device: Device) {
     devices[device]?.flush(upTo: .max)
     devices[device]?.forgetLost()
@@ -161,7 +163,7 @@ final class SimulatedDisk {
 
   // MARK: For queues
 
-  /// Counts an operation and returns false if the power has failed.
+  /// Counts an operation, and returns false if the power has failed.
   private func hasPower() -> Bool {
     guard powerCut == nil else { return false }
     operationCount += 1
@@ -169,7 +171,7 @@ final class SimulatedDisk {
     return powerCut == nil
   }
 
-  /// Takes a request, assigns its number, and determines which writes a flush covers.
+  /// Takes a request, numbers it, and, if it is a flush, determines which writes it covers.
   func take(_ request: IORequest, bytes: [UInt8]) -> Taken {
     let device = Device(request.file)
     let kind = DiskFaults.Class(request.operation, device)
@@ -193,7 +195,10 @@ final class SimulatedDisk {
     return taken
   }
 
-  /// Returns the completed byte count: less than requested past the device's end or when shortened.
+  /// Returns the number of bytes that a request completes.
+  ///
+  /// The number is less than requested if a read extends past the end of the device, or if a fault
+  /// shortens the request.
   private func doneByteCount(of request: IORequest, _ kind: DiskFaults.Class) -> Int {
     if request.operation == .read {
       let byteCount = self[kind.device].byteCount
@@ -212,7 +217,7 @@ final class SimulatedDisk {
 
   /// Completes a request.
   ///
-  /// - Returns: Bytes done or a negative errno, and the bytes of a read.
+  /// - Returns: The number of bytes completed or a negative errno, and the bytes of a read.
   func complete(_ taken: Taken) -> (result: Int64, bytes: [UInt8]) {
     guard hasPower() else { return (DiskFaults.inputOutputError, []) }
     inFlight[taken.number] = nil
@@ -251,7 +256,7 @@ final class SimulatedDisk {
       Array(taken.bytes.prefix(taken.byteCount)), at: place, sequence: sequence)
   }
 
-  /// Writes a random number of the first sectors of a write that fails.
+  /// Performs part of a failed write: a random number of its leading sectors.
   private func writeInPart(_ taken: Taken, _ device: Device) {
     guard violation == nil else { return }
     let unit = max(sectorByteCount, alignment(of: taken.request.file))

@@ -1,7 +1,7 @@
 import Fixtures
 import MergeEngine
 
-/// The pool, origin, and options of a merge in memory.
+/// The pool, origin, and options of an in-memory merge.
 struct SimulatedMerge: CustomStringConvertible {
   var builder: PoolImageBuilder
   var model: ThinModel
@@ -9,7 +9,7 @@ struct SimulatedMerge: CustomStringConvertible {
   var checkpointInterval = Duration.milliseconds(4)
   var dataAlignment = 512
   var originAlignment = 512
-  /// The size of an atomic write on the devices.
+  /// The number of bytes that the devices write atomically.
   var sectorByteCount = 512
 
   static let deviceID: UInt32 = 3
@@ -31,7 +31,7 @@ struct SimulatedMerge: CustomStringConvertible {
     self.transfer = transfer
   }
 
-  /// Draws a merge of small blocks whose mapping tree has about `depth` levels.
+  /// Creates a random merge of small blocks whose mapping tree has about `depth` levels.
   init(
     depth: Int, mappedByteCountMax: Int = RandomMerge.mappedByteCountMax,
     using generator: inout SeededGenerator
@@ -47,11 +47,11 @@ struct SimulatedMerge: CustomStringConvertible {
     draw(using: &generator)
   }
 
-  /// Draws a merge of blocks of `unitCount` times 64 KiB, of which few bytes are written.
+  /// Creates a random merge with a block size of `unitCount` times 64 KiB and few written bytes.
   init(unitCount: Int, using generator: inout SeededGenerator) {
     let blockByteCount = unitCount << 16
     let last = Int.random(in: 0...1000, using: &generator)
-    // The origin's end cuts the last written block; the blocks past the end are skipped.
+    // The origin ends within the last written block. Blocks past the end are skipped.
     let thinBlocks = [last, last + 1, last + 2 + .random(in: 0...5, using: &generator)]
     let written = Int.random(in: 1...min(blockByteCount, 6 << 20), using: &generator)
     self.init(
@@ -62,7 +62,7 @@ struct SimulatedMerge: CustomStringConvertible {
     draw(using: &generator)
   }
 
-  /// Draws a queue depth and a transfer size.
+  /// Returns transfer options with a random queue depth and transfer size.
   static func transfer(using generator: inout SeededGenerator) -> TransferOptions {
     let ioByteCounts: [UInt64] = [
       4096, 8192, 12_288, 64 << 10, 100 << 10, 256 << 10, 1 << 20, 4 << 20,
@@ -80,21 +80,21 @@ struct SimulatedMerge: CustomStringConvertible {
     sectorByteCount = max(originAlignment, generator.chance(oneIn: 2) ? 512 : 4096)
   }
 
-  /// The extent options that the merge of the current model needs.
+  /// The extent options needed to merge the current pool onto the origin.
   var extent: ExtentOptions {
     ExtentOptions(
       thinByteCount: model.thinByteCount.map { UInt64($0) },
       pastEnd: MergeEngine.PastEndPolicy(rawValue: model.pastEnd.rawValue) ?? .refuse)
   }
 
-  /// The written ranges of the origin, with adjacent ones joined.
+  /// The ranges of the origin that the merge writes, with adjacent ranges joined.
   var plannedRanges: RangeSet {
     var ranges = RangeSet()
     for write in model.writes { ranges.insert(ByteRange(write.target)) }
     return ranges
   }
 
-  /// Returns the range of the origin whose bytes come from a range within one data block, or nil.
+  /// Returns the origin range that a range of a data block is merged onto; nil if there is none.
   func originRange(ofData range: ByteRange) -> ByteRange? {
     let block = UInt64(model.blockByteCount)
     guard let mapping = model.mappings.first(where: { $0.dataBlock == range.start / block }) else {

@@ -2,8 +2,10 @@ import Fixtures
 import MergeEngine
 import SystemPackage
 
-/// ``BlockIO`` on a ``SimulatedDisk``: takes fewer requests than offered, completes them in any
-/// order and in bursts, and copies bytes only at completion.
+/// An implementation of ``BlockIO`` on a ``SimulatedDisk``.
+///
+/// The queue may take fewer requests than offered. It completes requests in any order and in
+/// bursts, and copies bytes only at completion.
 @safe struct SimulatedQueue: BlockIO, ~Copyable {
   let requestCountMax: Int
   var requestCount: Int { waiting.count + inFlight.count }
@@ -17,7 +19,7 @@ import SystemPackage
   private var waiting: [Enqueued] = []
   private var inFlight: [SimulatedDisk.Taken] = []
 
-  /// A request, with the bytes of a write at the time it was enqueued.
+  /// A request and, for a write, the bytes at the time it was enqueued.
   private struct Enqueued {
     var request: IORequest
     var bytes: [UInt8]
@@ -65,7 +67,7 @@ import SystemPackage
     if isWaitOver() { failure = .canceled }
     if disk.countReap() { failure = .notPermitted }
     if let failure { throw failure }
-    // Hanging requests come after all that complete.
+    // Hanging requests come after all requests that complete.
     var answering = inFlight.filter { !disk.faults.hangs($0) }
     let hanging = inFlight.filter { disk.faults.hangs($0) }
     guard !answering.isEmpty else {
@@ -123,13 +125,13 @@ import SystemPackage
     return done.result
   }
 
-  /// Returns true if a write's bytes have not changed since it was enqueued.
+  /// Returns true if the bytes of a write have not changed since it was enqueued.
   private borrowing func hasSameBytes(_ taken: SimulatedDisk.Taken) -> Bool {
     slab.bytes(at: taken.request.slabByteOffset, count: taken.bytes.count)
       .hasSameBytes(as: RawSpan(_elements: taken.bytes.span))
   }
 
-  /// Returns the current bytes of a write, or no bytes for another request.
+  /// Returns the current bytes of a write, or an empty array for any other request.
   private borrowing func writtenBytes(_ request: IORequest) -> [UInt8] {
     guard request.operation == .write else { return [] }
     return slab.bytes(at: request.slabByteOffset, count: request.byteCount)
@@ -160,7 +162,7 @@ import SystemPackage
     }
   }
 
-  /// Stops the disk if the request must not be in flight together with another one on the origin.
+  /// Stops the disk if the request conflicts with another request in flight on the origin.
   private borrowing func checkTarget(_ request: IORequest) {
     guard DiskFaults.Device(request.file) == .target, request.operation != .flush else { return }
     let start = request.byteOffset

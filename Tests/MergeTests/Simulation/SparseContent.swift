@@ -1,7 +1,7 @@
 import Fixtures
 import MergeEngine
 
-/// The content of one simulated device, stored sparsely so that terabytes cost nothing.
+/// The content of a simulated device, stored sparsely so that even terabytes take little memory.
 ///
 /// A piece of consecutive ``SectorContent`` sectors, as in a whole source block, is stored as the
 /// name of its first sector. Any other piece is stored as bytes.
@@ -16,7 +16,7 @@ struct SparseContent {
   }
 
   private enum Piece: Equatable {
-    /// The first 8 bytes of a run of named sectors.
+    /// A run of named sectors, given by the first 8 bytes.
     case named(UInt64)
     case bytes([UInt8])
   }
@@ -33,7 +33,7 @@ struct SparseContent {
     self.base = base
   }
 
-  /// Returns `count` bytes at an offset, regardless of the device's end.
+  /// Returns `count` bytes at an offset, even past the end of the device.
   func bytes(at byteOffset: UInt64, count: Int) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(count)
@@ -71,8 +71,8 @@ struct SparseContent {
     }
   }
 
-  /// Grows the device, exposing its base content, or shrinks it and zeroes written pieces past the
-  /// end.
+  /// Grows the device, exposing more base content, or shrinks it and zeroes written pieces past the
+  /// new end.
   mutating func resize(to newByteCount: UInt64) {
     let cut = newByteCount / UInt64(Self.pieceByteCount)
     if newByteCount < byteCount {
@@ -86,7 +86,9 @@ struct SparseContent {
     byteCount = newByteCount
   }
 
-  /// Returns the first byte of `range` that differs from `other` at `otherByteOffset`, or nil.
+  /// Returns the offset of the first byte in `range` that differs from `other`, or nil.
+  ///
+  /// - `otherByteOffset`: the start of the corresponding range in `other`.
   ///
   /// - Precondition: Both offsets have the same remainder modulo the piece size.
   func firstDifference(
@@ -98,7 +100,7 @@ struct SparseContent {
     while place < range.end {
       let end = min(range.end, place.roundedDown(toMultipleOf: unit) + unit)
       let otherPlace = otherByteOffset + (place - range.start)
-      // Pieces of the same name need no comparison of their bytes.
+      // Pieces with the same name have the same bytes.
       if !hasSamePiece(place / unit, as: other, otherPlace / unit) {
         let found = bytes(at: place, count: Int(end - place))
         let expected = other.bytes(at: otherPlace, count: Int(end - place))
@@ -109,8 +111,9 @@ struct SparseContent {
     return nil
   }
 
-  /// Returns the index of the first byte that differs, by bisection: comparing byte by byte is
-  /// slow.
+  /// Returns the index of the first byte that differs, found by bisection.
+  ///
+  /// Comparing byte by byte would be slow.
   private static func firstDifference(_ found: [UInt8], _ expected: [UInt8]) -> Int? {
     let one = RawSpan(_elements: found.span)
     let other = RawSpan(_elements: expected.span)
@@ -137,7 +140,7 @@ struct SparseContent {
     return word == otherWord
   }
 
-  /// Numbers of the pieces ever written, in ascending order.
+  /// The indices of all pieces ever written, in ascending order.
   var writtenPieces: [UInt64] { pieces.keys.sorted() }
 
   private func forEachPiece(
@@ -154,7 +157,7 @@ struct SparseContent {
     }
   }
 
-  /// Returns the base content of a piece.
+  /// Returns the content of a piece before any write.
   private func piece(_ index: UInt64) -> Piece {
     let start = index * UInt64(Self.pieceByteCount)
     switch base {
@@ -173,13 +176,13 @@ struct SparseContent {
     }
   }
 
-  /// Returns the word that the sector of `content` at this offset repeats.
+  /// Returns the 8-byte word that fills the sector of `content` at this offset.
   private static func word(of content: SectorContent, at byteOffset: UInt64) -> UInt64 {
     UInt64(content.source.rawValue) << 56 | UInt64(content.seed) << 40
       | byteOffset / UInt64(sectorByteCount)
   }
 
-  /// Returns bytes of a piece whose first sector repeats `word`.
+  /// Returns a range of the bytes of a piece whose first sector is filled with `word`.
   private static func sectors(_ word: UInt64, _ range: Range<Int>) -> [UInt8] {
     let first = range.lowerBound / sectorByteCount
     let content = content(of: word)
@@ -196,7 +199,7 @@ struct SparseContent {
       seed: UInt16(truncatingIfNeeded: word >> 40))
   }
 
-  /// Returns a whole piece, named if possible.
+  /// Returns the bytes as a whole piece, stored by name if possible.
   private static func piece(_ bytes: [UInt8]) -> Piece {
     let word = RawSpan(_elements: bytes.span).littleEndian(at: 0, as: UInt64.self)
     guard SectorContent.Source(rawValue: UInt8(word >> 56)) != nil else { return .bytes(bytes) }

@@ -2,10 +2,10 @@ import Fixtures
 import MergeEngine
 import Testing
 
-/// A merge that must survive random faults: devices that fail, flip bits, or are full, power cuts,
-/// interruptions, and other programs that change the devices between runs.
+/// A merge that must survive random faults, and finish once the faults stop.
 ///
-/// Then the faults end, and the merge must finish.
+/// The faults are failing or full devices, flipped bits, power cuts, interruptions, and changes
+/// that other programs make to the devices between runs.
 struct Storm: CustomStringConvertible {
   private static let roundCountMax = 8
 
@@ -25,7 +25,9 @@ struct Storm: CustomStringConvertible {
     "storm \(seed) of \(merge); replay with THIN_MERGE_STORM=\(seed) scripts/test --filter StormTests"
   }
 
-  /// Runs the storm to the end; an error names the storm.
+  /// Runs the storm to completion.
+  ///
+  /// Every failure message identifies the storm.
   mutating func run() throws {
     do {
       try rage()
@@ -48,7 +50,7 @@ struct Storm: CustomStringConvertible {
       disturb(harness)
     }
     harness.disk.faults = DiskFaults()
-    // The first run re-checks the storm's records, the second everything the first wrote.
+    // The first run re-checks what the storm recorded; the second, everything the first wrote.
     for run in ["first", "second"] {
       let result = try harness.run(.init(transfer: SimulatedMerge.transfer(using: &generator)))
       try harness.expectNoViolation("\(harness.disk.violation ?? ""), \(run) run: \(comment)")
@@ -67,7 +69,7 @@ struct Storm: CustomStringConvertible {
     #expect(recorded.end == .finished && recorded.differences.byteCount == 0, comment)
   }
 
-  /// Runs the merge once under faults; any truthfully reported end is allowed.
+  /// Runs the merge once under faults, and accepts any outcome that is reported truthfully.
   private mutating func live(through harness: MergeHarness, _ comment: Comment) throws {
     runCount += 1
     var options = MergeHarness.RunOptions(transfer: SimulatedMerge.transfer(using: &generator))
@@ -75,7 +77,7 @@ struct Storm: CustomStringConvertible {
       options.interruptedAtReap = .random(in: 1...80, using: &generator)
     }
     if generator.chance(oneIn: 2) {
-      // Merges vary in length: early cuts are as frequent as late ones.
+      // Merges vary in length, so early power cuts are made as likely as late ones.
       options.powerCutAtOperation = .random(
         in: 1...(1 << Int.random(in: 4...11, using: &generator)), using: &generator)
     }
@@ -95,7 +97,7 @@ struct Storm: CustomStringConvertible {
     try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
   }
 
-  /// Draws the faults of one run: often a little of everything, sometimes many of one kind.
+  /// Chooses random faults for one run: often a few of every kind, sometimes many of one kind.
   private mutating func faults() -> DiskFaults {
     typealias Class = DiskFaults.Class
     var faults = DiskFaults()
@@ -130,7 +132,7 @@ struct Storm: CustomStringConvertible {
     return faults
   }
 
-  /// Changes the devices between two runs as other programs might.
+  /// Changes the devices between two runs, as other programs might.
   private mutating func disturb(_ harness: MergeHarness) {
     if generator.chance(oneIn: 3) {
       harness.overwriteSource(
@@ -146,7 +148,7 @@ struct Storm: CustomStringConvertible {
 }
 
 extension SimulatedMerge {
-  /// Draws a merge of any shape, small enough for many runs.
+  /// Creates a random merge of any shape that is small enough to be run many times.
   init(storm generator: inout SeededGenerator) {
     self.init(
       depth: .random(in: 1...3, using: &generator), mappedByteCountMax: 3 << 20, using: &generator)

@@ -3,15 +3,15 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Storms: the merge finishes correctly after any random faults")
+@Suite("Storms: merges under random faults")
 struct StormTests {
-  /// The seeds to try.
+  /// The random seeds that a test case tries.
   enum Seeds: CustomTestStringConvertible {
-    /// A seed that found a bug, since fixed, or one given by the user.
+    /// A single seed: one that once exposed a bug, or one specified by the user.
     case one(UInt64)
-    /// The given count of seeds, from a first one on.
+    /// The given number of consecutive seeds, starting with the first value.
     case from(UInt64, count: Int)
-    /// Seeds from a first one on, for the given number of seconds.
+    /// Consecutive seeds, starting with the first value, for the given number of seconds.
     case soak(UInt64, seconds: UInt64)
 
     var testDescription: String {
@@ -23,8 +23,8 @@ struct StormTests {
     }
   }
 
-  /// The cases of this run: by default the seeds that found bugs, then new ones from
-  /// `Seed.current`.
+  /// The test cases of this run: by default, seeds that once exposed bugs, then new seeds starting
+  /// at `Seed.current`.
   static let seeds: [Seeds] = {
     if let seed = number("THIN_MERGE_STORM") { return [.one(seed)] }
     if let seconds = number("THIN_MERGE_SOAK_SECONDS") {
@@ -44,7 +44,7 @@ struct StormTests {
     ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
   }
 
-  @Test("every storm ends in a finished and verified merge", arguments: seeds)
+  @Test("every storm of random faults ends with a finished and verified merge", arguments: seeds)
   func storms(_ seeds: Seeds) throws {
     switch seeds {
     case .one(let seed):

@@ -1,7 +1,7 @@
 import MergeEngine
 import Synchronization
 
-/// Time that passes only when something waits for it.
+/// A clock whose time advances only when something waits.
 final class VirtualClock: Sendable {
   private let nanoseconds = Atomic<Int64>(0)
   private let sleeps = Atomic<Int>(0)
@@ -11,13 +11,13 @@ final class VirtualClock: Sendable {
   /// True if the engine has slept more than 2000 times in a row with nothing in flight.
   var isStuck: Bool { sleeps.load(ordering: .relaxed) > 2000 }
 
-  /// Advances the time for an event, which resets the count of sleeps.
+  /// Advances the time because of an event, and resets the count of consecutive sleeps.
   func advance(by duration: Duration) {
     sleeps.store(0, ordering: .relaxed)
     pass(duration)
   }
 
-  /// Advances the time without an event.
+  /// Advances the time for a sleep, without an event.
   private func sleep(_ duration: Duration) {
     sleeps.add(1, ordering: .relaxed)
     pass(duration)
@@ -29,10 +29,10 @@ final class VirtualClock: Sendable {
       parts.seconds * 1_000_000_000 + parts.attoseconds / 1_000_000_000, ordering: .relaxed)
   }
 
-  /// The clock in the engine's form.
+  /// This clock, in the form that the engine uses.
   var clock: Clock { Clock(now: { self.now }, sleep: { self.sleep($0) }) }
 
-  /// Returns the same clock, which requests an interruption if the engine is stuck.
+  /// Returns this clock for the engine, and requests an interruption if the engine gets stuck.
   func clock(interrupting interruption: Interruption) -> Clock {
     Clock(
       now: { self.now },
@@ -42,6 +42,6 @@ final class VirtualClock: Sendable {
       })
   }
 
-  /// Seconds since 1970, for records that people read.
+  /// The current time in seconds since 1970, for timestamps in records.
   var secondsSince1970: Int64 { 1_700_000_000 + now.components.seconds }
 }

@@ -3,17 +3,17 @@ import Foundation
 extension ChildProcess {
   /// Waits until /proc shows that the program blocks, ignores, or catches `signal`.
   ///
-  /// Until then, while the program is loading, the signal's default action would end it.
+  /// Before that, while the program is still loading, the signal's default action would kill it.
   func waitUntilItHandles(_ signal: Int32) throws -> Bool {
     try waitUntil { hasSignal(signal, in: ["SigBlk:", "SigIgn:", "SigCgt:"]) }
   }
 
-  /// Waits until the sent `signal` is no longer pending, because the kernel has delivered it.
+  /// Waits until the kernel has delivered `signal`, so that it is no longer pending.
   func waitUntilTaken(_ signal: Int32) throws -> Bool {
     try waitUntil { !hasSignal(signal, in: ["SigPnd:", "ShdPnd:"]) }
   }
 
-  /// Stops the program while `change` runs, so that both cannot happen at the same time.
+  /// Stops the program while `change` runs, so that the two cannot race.
   func whileStopped(_ change: () throws -> Void) throws {
     send(SIGSTOP)
     defer { send(SIGCONT) }
@@ -34,7 +34,7 @@ extension ChildProcess {
       }
   }
 
-  /// Returns true if one of these masks in /proc contains the signal.
+  /// Returns true if one of the named signal masks in /proc contains the signal.
   private func hasSignal(_ signal: Int32, in masks: [String]) -> Bool {
     guard
       let status = FileManager.default.contents(atPath: "/proc/\(processIdentifier)/status")

@@ -8,13 +8,13 @@ struct CommandResult: Sendable {
   var standardError: String
 }
 
-/// A failed step of the tests' own machinery, never the behavior under test.
+/// An error in the test support code itself, as opposed to a failure of the code under test.
 struct SupportError: Error, CustomStringConvertible {
   var description: String
 
   init(_ description: String) { self.description = description }
 
-  /// Returns an error for the call `what` with the text of `code`, by default the current `errno`.
+  /// Returns an error for the system call `what` that includes the message for errno `code`.
   static func system(_ what: String, code: Int32 = errno) -> SupportError {
     SupportError("\(what): \(unsafe String(cString: strerror(code)))")
   }
@@ -24,14 +24,14 @@ struct SupportError: Error, CustomStringConvertible {
 enum StandardOutputTarget {
   /// Captured and returned in ``CommandResult``.
   case captured
-  /// A pipe without a reader: the first write to it fails with EPIPE.
+  /// A pipe that has no reader, so the first write to it fails with EPIPE.
   case brokenPipe
 }
 
-/// A started program, whose output can be read while it runs.
+/// A child process whose output can be read while it runs.
 ///
-/// Both outputs go to unlinked files, so a child cannot block on a full pipe or lose output that it
-/// wrote before it was killed.
+/// Standard output and standard error go to unlinked files, so a child cannot block on a full pipe,
+/// and output written before the child was killed is not lost.
 final class ChildProcess {
   let processIdentifier: pid_t
   private let standardOutput: FileHandle
@@ -65,26 +65,26 @@ final class ChildProcess {
     }
   }
 
-  /// True if the program has not ended.
+  /// True if the program has not exited.
   var isRunning: Bool { pollExitStatus() == nil }
 
-  /// The standard error that the program has written so far.
+  /// Everything that the program has written to standard error so far.
   var standardErrorSoFar: String { Self.text(of: standardError) }
 
-  /// The standard output that the program has written so far.
+  /// Everything that the program has written to standard output so far.
   var standardOutputSoFar: String { Self.text(of: standardOutput) }
 
-  /// Sends `signal`, unless the program is known to have ended.
+  /// Sends `signal` to the program, unless it is known to have exited.
   func send(_ signal: Int32) {
     if endedWith == nil { kill(processIdentifier, signal) }
   }
 
-  /// Waits for the program to end.
+  /// Waits for the program to exit.
   ///
-  /// - Parameter processorSecondsMax: The processor time allowed to the program and its
-  ///   descendants.
+  /// - Parameter processorSecondsMax: The maximum processor time for the program and its
+  ///   descendants, in seconds.
   /// - Returns: The exit status and all output.
-  /// - Throws: `SupportError` for a program that ``ProcessWatch`` gives up and this function kills.
+  /// - Throws: `SupportError` if ``ProcessWatch`` gives up on the program, which is then killed.
   func wait(
     processorSecondsMax: Int = ProcessWatch.usualProcessorSeconds
   ) throws -> CommandResult {
@@ -101,10 +101,10 @@ final class ChildProcess {
       standardError: standardErrorSoFar)
   }
 
-  /// Waits until `condition` is true or the program has ended.
+  /// Waits until `condition` is true or the program has exited.
   ///
   /// - Returns: True if `condition` became true.
-  /// - Throws: `SupportError` for a program that ``ProcessWatch`` gives up.
+  /// - Throws: `SupportError` if ``ProcessWatch`` gives up on the program.
   func waitUntil(_ condition: () throws -> Bool) throws -> Bool {
     var held = false
     var watch = ProcessWatch(processIdentifier)
@@ -151,7 +151,7 @@ final class ChildProcess {
 
   private static func unlinkedFile() throws -> FileHandle {
     let path = TemporaryFolder.parent + "/thin-merge-output-" + UUID().uuidString
-    // With O_APPEND, the child's writes do not depend on this side's read offset.
+    // With O_APPEND, the child's writes do not depend on the parent's read offset.
     let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw SupportError.system("open \(path)") }
     unsafe unlink(path)
@@ -175,7 +175,7 @@ final class ChildProcess {
     unsafe posix_spawn_file_actions_adddup2(&actions, standardOutput, 1)
     unsafe posix_spawn_file_actions_adddup2(&actions, standardError, 2)
 
-    // The threads that run tests block signals, and a child would inherit their mask.
+    // The test threads block signals, and a child would inherit their signal mask.
     var attributes = posix_spawnattr_t()
     unsafe posix_spawnattr_init(&attributes)
     defer { unsafe posix_spawnattr_destroy(&attributes) }
@@ -203,26 +203,28 @@ final class ChildProcess {
   private static func withCStrings(
     _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Int32
   ) -> Int32 {
-    // SAFETY: The strings stay allocated until `body` has returned, and are freed once.
+    // SAFETY: The strings stay allocated until `body` returns, and each is freed exactly once.
     let pointers = unsafe strings.map { unsafe strdup($0) }
     defer { unsafe pointers.forEach { unsafe free($0) } }
     return unsafe body(pointers + [nil])
   }
 }
 
-/// Polls until `condition` is true, or until `givingUp` returns a reason, which is then returned.
+/// Polls until `condition` is true, or until `givingUp` returns a reason to stop.
+///
+/// - Returns: The reason to stop, or nil if the condition became true.
 func poll(until condition: () throws -> Bool, givingUp: () -> String?) rethrows -> String? {
   var microseconds: UInt32 = 500
   while try !condition() {
     if let reason = givingUp() { return reason }
     usleep(microseconds)
-    // Long waits poll less often, so that many tests can wait at once.
+    // The interval grows during a long wait, so that many tests can wait at once.
     microseconds = min(10_000, microseconds * 5 / 4)
   }
   return nil
 }
 
-/// Polls `condition` at most a thousand times, and returns true if it became true.
+/// Polls `condition` up to a thousand times, and returns true if the condition became true.
 func poll(_ condition: () throws -> Bool) rethrows -> Bool {
   var questionCount = 0
   let reason = try poll(until: condition) {
@@ -232,14 +234,14 @@ func poll(_ condition: () throws -> Bool) rethrows -> Bool {
   return reason == nil
 }
 
-/// Operating system programs that the tests need.
+/// Runs the operating system programs that the tests need.
 enum Program {
   /// Runs `arguments[0]` and returns its output, whatever its exit status.
   static func run(_ arguments: [String]) throws -> CommandResult {
     try ChildProcess(arguments).wait()
   }
 
-  /// Runs a preparation step, which must succeed, and returns its standard output.
+  /// Runs a setup command, which must succeed, and returns its standard output.
   @discardableResult
   static func mustRun(_ arguments: String...) throws -> String {
     let result = try run(arguments)

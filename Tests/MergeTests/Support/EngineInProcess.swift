@@ -3,9 +3,9 @@ import MergeEngine
 
 @testable import thin_merge
 
-/// The engine, called as the command calls it but without a process for each call.
+/// Calls the engine as the command does, but within the test process.
 enum EngineInProcess {
-  /// The exit status that the command would have, with the error's message or the report's state.
+  /// The command's would-be exit status, with the error message or the state in the report.
   struct Outcome {
     var exitStatus: Int32
     var message: String
@@ -27,18 +27,18 @@ enum EngineInProcess {
         stateFolder: "/nonexistent", observer: NullObserver(answer: answer)))
   }
 
-  /// Merges, and retries for a while if a file is locked.
+  /// Runs a merge, and retries for a while if a file is locked.
   ///
-  /// A program that another test is starting briefly has copies of this process's descriptors, and
-  /// with them the locks of a finished merge.
+  /// A program that another test is starting briefly holds copies of this process's descriptors,
+  /// and with those copies the locks of a merge that has already finished.
   ///
-  /// - `answer`: the answer to the question whether the merge may write, asked after planning.
+  /// - `answer`: whether the merge may write; the question is asked after planning.
   static func merge(
     _ source: MergeSource, onto originPath: String, options: MergeOptions = MergeOptions(),
     answer: @escaping @Sendable () -> Bool = { true }
   ) throws -> Outcome {
     var outcome = Outcome(exitStatus: ExitStatus.busy.rawValue, message: "")
-    // A test that expects a busy file gets its outcome after the last attempt.
+    // A test that expects a locked file gets the outcome of the last attempt.
     _ = poll {
       outcome = mergeOnce(source, onto: originPath, options: options, answer: answer)
       return outcome.exitStatus != ExitStatus.busy.rawValue

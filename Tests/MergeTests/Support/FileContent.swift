@@ -19,7 +19,7 @@ func overwrite(_ path: String, at byteOffset: Int = 0, with bytes: Data) throws 
   try handle.write(contentsOf: bytes)
 }
 
-/// Returns the byte count of the file.
+/// Returns the size of a file in bytes.
 func byteCount(ofFile path: String) throws -> Int {
   let attributes = try FileManager.default.attributesOfItem(atPath: path)
   guard let byteCount = attributes[.size] as? NSNumber else {
@@ -28,7 +28,7 @@ func byteCount(ofFile path: String) throws -> Int {
   return byteCount.intValue
 }
 
-/// Returns the byte offsets of the first 512-byte sectors that differ, or that one side lacks.
+/// Returns the byte offsets of the first 512-byte sectors that differ or exist on only one side.
 func differingSectors(_ left: Data, _ right: Data, limit: Int = 8) -> [Int] {
   if left == right { return [] }
   var offsets: [Int] = []
@@ -46,6 +46,6 @@ func differingSectors(_ left: Data, _ right: Data, limit: Int = 8) -> [Int] {
 }
 
 private func closeQuietly(_ handle: FileHandle) {
-  // Closing loses nothing: the file was only read, or was written without a buffer.
+  // Ignoring a close error is safe: the file was only read, or was written without buffering.
   try? handle.close()
 }

@@ -1,13 +1,13 @@
 import Foundation
 
-/// A file or device that this process uses as another program would.
+/// Holds a file or device in the ways that other programs do.
 enum HeldFile {
-  /// Opens the file with O_EXCL, as a mount or another merge opens a block device.
+  /// Opens a block device with O_EXCL, as a mount or another merge would.
   static func exclusively(_ path: String) throws -> FileHandle {
     try opened(path, O_RDONLY | O_EXCL)
   }
 
-  /// Takes an open-file-description lock for writing, as qemu does on an image.
+  /// Takes an open-file-description write lock, as qemu does on a disk image.
   static func withOpenFileLock(_ path: String) throws -> FileHandle {
     let handle = try opened(path, O_RDWR)
     let setOpenFileLock: Int32 = 37  // F_OFD_SETLK is not imported
@@ -24,31 +24,31 @@ enum HeldFile {
     try locked(path, LOCK_EX)
   }
 
-  /// Takes a shared flock, which allows other shared locks but no exclusive one.
+  /// Takes a shared flock, which allows other shared locks but no exclusive lock.
   static func withSharedFileLock(_ path: String) throws -> FileHandle {
     try locked(path, LOCK_SH)
   }
 
-  /// Returns true if another holder has locked the file.
+  /// Returns true if the file is already locked by another open file.
   static func isLocked(_ path: String) -> Bool {
     (try? locked(path, LOCK_EX)) == nil
   }
 
-  /// Takes a lease, so that an open for writing waits until this handle is closed.
+  /// Takes a lease, so that opening the file for writing blocks until this handle is closed.
   static func withLease(_ path: String) throws -> FileHandle {
     let handle = try opened(path, O_RDONLY)
     // F_SETSIG and F_SETLEASE are not imported.
     let (setSignal, setLease): (Int32, Int32) = (10, 1024)
-    // A lease break sends SIGURG, which is ignored; the default signal would end the process. A
-    // program that another test starts briefly has this process's descriptors, perhaps one for
-    // writing, so the lease is retried.
+    // A lease break sends SIGURG, which is ignored; the default signal would kill the process. A
+    // program that another test is starting briefly holds copies of this process's descriptors,
+    // perhaps one open for writing, so taking the lease is retried.
     guard fcntl(handle.fileDescriptor, setSignal, SIGURG) == 0,
       poll({ fcntl(handle.fileDescriptor, setLease, Int32(F_RDLCK)) == 0 })
     else { throw SupportError.system("take a lease on \(path)") }
     return handle
   }
 
-  /// Returns true if an open is waiting for the end of the lease.
+  /// Returns true if another open is blocked, waiting for the lease to be released.
   static func leaseIsInTheWay(_ handle: FileHandle) -> Bool {
     let getLease: Int32 = 1025  // F_GETLEASE is not imported
     return fcntl(handle.fileDescriptor, getLease) != Int32(F_RDLCK)

@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-/// A published schema of the command's output, with a check of documents against the schema.
+/// A published JSON schema for the command's output, against which documents can be validated.
 struct JSONSchema {
-  /// Names of the schemas: the reports by verb, and the lines of standard error.
+  /// The names of all schemas: one per verb for its report, and one for lines of standard error.
   static let names = [
     "plan", "merge", "verify", "status", "status-list", "list", "devices", "settle", "messages",
   ]
@@ -13,17 +13,17 @@ struct JSONSchema {
   /// The path of the schema file in the package.
   var path: String { PackageFolder.path("docs/schema/\(name)-1.json") }
 
-  /// Returns the schema itself.
+  /// Returns the parsed schema file.
   func document() throws -> JSONValue {
     try JSONValue(parsing: String(contentsOfFile: path, encoding: .utf8))
   }
 
-  /// Returns the errors that a widely used library finds in a document, one per line.
+  /// Validates a document with Python's jsonschema, and returns the errors found.
   func complaints(of text: String) throws -> [String] {
     try Self.complaints(of: [(name, text)])
   }
 
-  /// Returns the errors of several documents, each checked against the schema of that name.
+  /// Validates several documents, each against the named schema, and returns the errors found.
   static func complaints(of documents: [(schema: String, text: String)]) throws -> [String] {
     let python = try #require(Machine.pythonWithSchemas)
     let arguments = documents.flatMap { [JSONSchema(name: $0.schema).path, $0.text] }
@@ -32,7 +32,7 @@ struct JSONSchema {
     return result.standardOutput.split(separator: "\n").map(String.init)
   }
 
-  // A document that matches none of several forms gets the errors of each form.
+  // If a document matches none of several alternatives, the errors for each are listed.
   private static let script = """
     import json, sys
     from jsonschema import Draft202012Validator
@@ -64,7 +64,7 @@ struct JSONSchema {
 }
 
 extension Trait where Self == ConditionTrait {
-  /// Checking documents against a schema needs python3 with jsonschema.
+  /// Requires python3 with the jsonschema library, which validates documents.
   static var needsJSONSchema: Self {
     .enabled("python3 has no jsonschema that knows draft 2020-12") {
       Machine.pythonWithSchemas != nil
@@ -73,7 +73,9 @@ extension Trait where Self == ConditionTrait {
 }
 
 extension Machine {
-  /// The first python3 with the jsonschema library; Debian's starts faster than a wrapper.
+  /// The first python3 that has the jsonschema library; nil if there is none.
+  ///
+  /// Debian's python3 is tried first because it starts faster than a wrapper script.
   static let pythonWithSchemas: String? = ["/usr/bin/python3", "python3"].first { python in
     let probe = try? Program.run([python, "-c", "from jsonschema import Draft202012Validator"])
     return probe?.exitStatus == 0

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A JSON document, for tests of the names and types in it.
+/// A JSON value, for tests that check the names and types of its members.
 enum JSONValue: Decodable, Equatable, Sendable {
   case null
   case boolean(Bool)
@@ -37,7 +37,7 @@ enum JSONValue: Decodable, Equatable, Sendable {
     }
   }
 
-  /// The member `name` of an object, if there is one.
+  /// The member `name` of this object; nil if there is no such member.
   subscript(name: String) -> JSONValue? {
     guard case .object(let members) = self else { return nil }
     return members[name]
@@ -58,7 +58,7 @@ enum JSONValue: Decodable, Equatable, Sendable {
     return elements
   }
 
-  /// The name of the value's type, as tables in tests write it.
+  /// The name of the value's JSON type, as written in the tables of the tests.
   var kind: String {
     switch self {
     case .null: "null"
@@ -73,10 +73,10 @@ enum JSONValue: Decodable, Equatable, Sendable {
 }
 
 extension CommandResult {
-  /// Returns the report on standard output, which is one JSON document with `--output json`.
+  /// Parses the report that a command run with `--output json` wrote to standard output.
   func report() throws -> JSONValue { try JSONValue(parsing: standardOutput) }
 
-  /// Returns the lines of standard error, each of which is a JSON object with `--output json`.
+  /// Parses each line that a command run with `--output json` wrote to standard error.
   func messages() throws -> [JSONValue] {
     try standardError.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
   }

@@ -2,7 +2,7 @@ import Foundation
 
 @testable import MergeEngine
 
-/// Journals, read by the engine's own reader without running a program.
+/// Journal files, read in-process with the engine's own reader.
 enum JournalOnDisk {
   static func reader(of path: String) throws -> JournalReader<LinuxAIO> {
     let file = try OpenFile(path, role: "journal", access: .readOnly, direct: false)
@@ -18,12 +18,12 @@ enum JournalOnDisk {
     return try JournalState(reading: &reader)
   }
 
-  /// Returns the byte ranges of the records, up to the end of the file or the first invalid record.
+  /// Returns the byte ranges of a journal's records, stopping before the first invalid record.
   static func recordRanges(of path: String) throws -> [Range<Int>] {
     try placedRecords(of: path).map { Int($0.byteOffset)..<Int($0.endByteOffset) }
   }
 
-  /// Returns the records, up to the end of the file or the first invalid record.
+  /// Returns a journal's records, stopping before the first invalid record.
   static func records(of path: String) throws -> [JournalRecord] {
     try placedRecords(of: path).map(\.record)
   }
@@ -41,7 +41,7 @@ enum JournalOnDisk {
     return records
   }
 
-  /// Returns the entries of a journal's checkpoints, in the order of the records.
+  /// Returns the entries of all checkpoints in a journal, in record order.
   static func entries(of path: String) throws -> [JournalEntry] {
     try records(of: path).flatMap { record -> [JournalEntry] in
       guard case .checkpoint(let checkpoint) = record else { return [] }
@@ -49,7 +49,7 @@ enum JournalOnDisk {
     }
   }
 
-  /// Replaces the records of a journal, each in an append of its own.
+  /// Replaces the records of a journal, appending each new record separately.
   static func rewrite(_ path: String, _ records: [JournalRecord]) throws {
     let reader = try reader(of: path)
     var bytes = try content(of: path).prefix(Int(reader.headerByteCount))
@@ -67,7 +67,9 @@ enum JournalOnDisk {
     try file.close()
   }
 
-  /// Returns the byte count recorded so far, also by a running merge; 0 if there is no journal.
+  /// Returns the number of bytes that a journal records as merged; 0 if there is no journal.
+  ///
+  /// The merge may still be running.
   static func recordedByteCount(of path: String) throws -> Int {
     guard FileManager.default.fileExists(atPath: path) else { return 0 }
     return try Int(state(of: path).doneByteCount)

@@ -1,11 +1,12 @@
 import Foundation
 
-/// A block device over a regular file, detached when the last reference goes.
+/// A loop device backed by a regular file, detached when the object is deallocated.
 final class LoopDevice {
   let path: String
 
-  /// Attaches the file `backing`, or `range` of it, as a disk with partitions if
-  /// `allowsPartitions`.
+  /// Attaches the file `backing`, or only `range` of that file, as a loop device.
+  ///
+  /// If `allowsPartitions` is true, the kernel scans the device for partitions.
   init(
     backing: String, range: Range<Int>? = nil, sectorByteCount: Int = 512, readOnly: Bool = false,
     allowsPartitions: Bool = false
@@ -24,7 +25,7 @@ final class LoopDevice {
   }
 
   deinit {
-    // A deinit cannot throw; the system detaches a device still in use after its last user.
+    // A deinit cannot throw. If the device is still in use, the kernel detaches it on last close.
     _ = try? Program.run(["losetup", "--detach", path])
   }
 }

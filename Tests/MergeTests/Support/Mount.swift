@@ -1,18 +1,18 @@
 import Foundation
 
-/// A mounted file system, unmounted when the last reference goes.
+/// A mounted file system, unmounted when the object is deallocated.
 final class Mount {
   let path: String
   private var isMounted = true
 
-  /// Mounts a file system in memory of at most `byteCount` bytes.
+  /// Mounts a tmpfs of at most `byteCount` bytes.
   init(tmpfsOf byteCount: Int, at path: String) throws {
     self.path = path
     try Program.mustRun(
       "mount", "-t", "tmpfs", "-o", "size=\(byteCount),mode=0755", "tmpfs", path)
   }
 
-  /// Mounts the file system on the block device `device`.
+  /// Mounts the file system stored on the block device `device`.
   init(device: String, at path: String, readOnly: Bool = false) throws {
     self.path = path
     try Program.mustRun("mount", "-o", readOnly ? "ro" : "rw", device, path)
@@ -20,16 +20,18 @@ final class Mount {
 
   deinit { unmount() }
 
-  /// Changes the options of the mounted file system.
+  /// Changes the mount options of the file system.
   func remount(options: String) throws {
     try Program.mustRun("mount", "-o", "remount,\(options)", path)
   }
 
-  /// Unmounts now; a second call does nothing.
+  /// Unmounts the file system immediately.
+  ///
+  /// A second call does nothing.
   func unmount() {
     guard isMounted else { return }
     isMounted = false
-    // A lazy unmount succeeds even if a killed child lingers.
+    // A lazy unmount succeeds even if a killed child process has not gone away yet.
     _ = try? Program.run(["umount", "-l", path])
   }
 }

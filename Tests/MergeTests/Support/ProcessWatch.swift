@@ -1,35 +1,35 @@
 import Foundation
 
-/// Decides when a test gives up a program that it waits for, without reading the clock.
+/// Decides when a test should stop waiting for a program, without reading the clock.
 ///
-/// The watch looks about once a second at the program and all its descendants.
+/// The watch samples the program and all its descendants about once a second.
 ///
-/// It gives the program up in two cases:
+/// It gives up on the program in two cases:
 ///
-/// - The program has used more processor time, in user and system mode, than allowed. An endless
-///   loop ends here. Competition for the processor does not increase a program's processor time.
-/// - The program was idle at ``idleLookCountMax`` looks with no progress in between. A look is idle
-///   if every thread of every process sleeps, is stopped, or has ended. Progress is a change of the
-///   bytes and calls that the system counts as input and output of these processes, of the output
-///   files, or of the set of processes. A deadlock ends here, even one that wakes up now and then
-///   to poll.
+/// - The program has used more processor time, in user and system mode, than allowed. This
+///   catches endless loops. Competition for the processor does not increase the time used.
+/// - The program was idle in ``idleLookCountMax`` samples with no progress in between. A sample is
+///   idle if every thread of every process is asleep, stopped, or dead. Progress is a change in the
+///   I/O counters that the kernel keeps for these processes, in the size of the output files, or in
+///   the set of processes. This catches deadlocks, even if a thread wakes up occasionally to poll.
 ///
 /// A process that is runnable but not scheduled, or that waits for a disk, is not idle, however
 /// slow the machine is.
 ///
-/// A merge with a rate limit reads and writes between two looks. Looks are counted, not timed: if
-/// this process is not scheduled either, the next look comes later.
+/// A rate-limited merge still reads and writes between two samples. Samples are counted, not timed:
+/// if the test process is not scheduled either, the next sample is simply taken later.
 ///
-/// A program that only writes a line now and then makes progress forever, and is not given up.
+/// A program that does nothing but write an occasional line keeps making progress, so the watch
+/// never gives up on it.
 struct ProcessWatch {
-  /// The processor time that a program may use, in seconds.
+  /// The default limit on the processor time of a program, in seconds.
   ///
-  /// A merge in the tests uses less than two.
+  /// A merge in the tests uses less than two seconds.
   static let usualProcessorSeconds = 120
-  /// The number of idle looks without progress in between that ends the wait.
+  /// The number of idle samples, with no progress in between, after which the watch gives up.
   static let idleLookCountMax = 120
 
-  /// The number of ``giveUpReason(outputByteCount:)`` calls for one look at the system.
+  /// The number of ``giveUpReason(outputByteCount:)`` calls per sample of the processes.
   private static let questionsPerLook = 100
 
   let processIdentifier: pid_t
@@ -45,10 +45,10 @@ struct ProcessWatch {
     self.processorSecondsMax = processorSecondsMax
   }
 
-  /// Looks at the system once in ``questionsPerLook`` calls.
+  /// Samples the processes once every ``questionsPerLook`` calls.
   ///
   /// - Parameter outputByteCount: The size of the program's output so far.
-  /// - Returns: The reason to give the program up, or nil.
+  /// - Returns: The reason to give up on the program, or nil to keep waiting.
   mutating func giveUpReason(outputByteCount: Int) -> String? {
     questionCount += 1
     guard questionCount.isMultiple(of: Self.questionsPerLook) else { return nil }
@@ -56,7 +56,7 @@ struct ProcessWatch {
     return judge(processes, outputByteCount: outputByteCount)
   }
 
-  /// Judges one look at the processes.
+  /// Evaluates one sample of the processes, and returns the reason to give up, or nil.
   mutating func judge(_ processes: [RunningProcess], outputByteCount: Int) -> String? {
     let processorSeconds =
       processes.reduce(0) { $0 + $1.processorTicks } / RunningProcess.ticksPerSecond
@@ -74,7 +74,7 @@ struct ProcessWatch {
     return "it slept at \(idleLookCount) looks, without input or output"
   }
 
-  /// The changes that count as progress.
+  /// The observed values whose changes count as progress.
   private struct Activity: Equatable {
     var identifiers: [pid_t]
     var inputOutput: [String]
@@ -88,20 +88,20 @@ struct ProcessWatch {
   }
 }
 
-/// A process as `/proc` shows it at one moment.
+/// A snapshot of a process, taken from `/proc`.
 struct RunningProcess {
   var identifier: pid_t
   var parentIdentifier: pid_t = 0
-  /// User and system time of the process and of its children that it has waited for.
+  /// The user and system time of the process and of the children it has reaped, in clock ticks.
   var processorTicks: Int
-  /// True if no thread is runnable or waits for a disk.
+  /// True if no thread is runnable or waiting for a disk.
   var isIdle: Bool
-  /// The counters of the process's input and output; nil if this user may not read them.
+  /// The I/O counters of the process; nil if the current user is not allowed to read them.
   var inputOutput: String?
 
   static let ticksPerSecond = max(1, sysconf(Int32(_SC_CLK_TCK)))
 
-  /// Returns the process and its descendants, in ascending order of their identifiers.
+  /// Returns the process `root` and its descendants, in ascending order of process ID.
   static func tree(from root: pid_t) -> [RunningProcess] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
     let all = names.compactMap { pid_t($0) }.compactMap { RunningProcess($0) }
@@ -122,7 +122,7 @@ struct RunningProcess {
     self.inputOutput = inputOutput
   }
 
-  /// Reads the process's `stat` file; nil if the process has ended.
+  /// Reads the `stat` file of a process; nil if the process no longer exists.
   private init?(_ identifier: pid_t) {
     guard let fields = Self.fields("/proc/\(identifier)/stat") else { return nil }
     self.identifier = identifier
@@ -131,7 +131,7 @@ struct RunningProcess {
     isIdle = true
   }
 
-  /// Adds the states of the threads and the counters.
+  /// Returns this snapshot with the thread states and the I/O counters filled in.
   private func withDetails() -> RunningProcess {
     var detailed = self
     let folder = "/proc/\(identifier)"
@@ -144,7 +144,9 @@ struct RunningProcess {
     return detailed
   }
 
-  /// Returns the fields of a `stat` file after the name, which may contain any character.
+  /// Returns the fields of a `stat` file that follow the program name.
+  ///
+  /// The name may contain any character.
   private static func fields(_ path: String) -> [Substring]? {
     guard let text = text(path), let nameEnd = text.lastIndex(of: ")") else {
       return nil

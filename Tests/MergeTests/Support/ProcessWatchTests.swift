@@ -1,12 +1,14 @@
 import Foundation
 import Testing
 
-@Suite("Support: giving up a program that a test waits for", .waitsForPrograms)
+@Suite("Support: programs that a test waits for", .waitsForPrograms)
 struct ProcessWatchTests {
   private static let sleeping = RunningProcess(
     identifier: 7, processorTicks: 3, isIdle: true, inputOutput: "rchar: 1")
 
-  /// Returns the look, from 0, at which a watch gives up the processes of `look`, or nil.
+  /// Returns the zero-based index of the sample at which a watch gives up; nil if it never does.
+  ///
+  /// The closure `look` supplies the processes seen in each sample.
   private func lookOfGivingUp(
     atMost lookCount: Int = 10 * ProcessWatch.idleLookCountMax, _ look: (Int) -> [RunningProcess]
   ) -> Int? {
@@ -14,25 +16,25 @@ struct ProcessWatchTests {
     return (0..<lookCount).first { watch.judge(look($0), outputByteCount: 0) != nil }
   }
 
-  @Test("a program that only sleeps is given up after the maximum number of idle looks")
+  @Test("the wait for a program that only sleeps ends after the maximum number of idle polls")
   func asleep() {
     #expect(lookOfGivingUp { _ in [Self.sleeping] } == ProcessWatch.idleLookCountMax)
   }
 
-  @Test("a program that is runnable but not scheduled is never given up")
+  @Test("the wait for a program that is runnable but not scheduled never ends early")
   func runnable() {
     var waiting = Self.sleeping
     waiting.isIdle = false
     #expect(lookOfGivingUp { _ in [waiting] } == nil)
   }
 
-  @Test("a sleeping program is not given up while a descendant is runnable")
+  @Test("the wait for a sleeping program does not end while a descendant is runnable")
   func busyDescendant() {
     let busy = RunningProcess(identifier: 8, processorTicks: 0, isIdle: false, inputOutput: "")
     #expect(lookOfGivingUp { _ in [Self.sleeping, busy] } == nil)
   }
 
-  @Test("a sleeping program with input or output at every hundredth look is never given up")
+  @Test("the wait for a sleeping program that does I/O on every hundredth poll never ends early")
   func slowInputOutput() {
     #expect(
       lookOfGivingUp { look in
@@ -42,7 +44,7 @@ struct ProcessWatchTests {
       } == nil)
   }
 
-  @Test("a program that polls is given up although its processor time grows")
+  @Test("the wait for a program that polls ends even though its processor time grows")
   func polling() {
     let look = lookOfGivingUp { look in
       var process = Self.sleeping
@@ -53,7 +55,7 @@ struct ProcessWatchTests {
     #expect(look != nil)
   }
 
-  @Test("processor time counts as progress if the counters of input and output are unreadable")
+  @Test("processor time counts as progress if the I/O counters are unreadable")
   func secretCounters() {
     #expect(
       lookOfGivingUp { look in
@@ -61,7 +63,7 @@ struct ProcessWatchTests {
       } == nil)
   }
 
-  @Test("a program is given up once its processes exceed the allowed processor time")
+  @Test("the wait for a program ends when its processes exceed the allowed processor time")
   func processorTime() {
     let ticks = ProcessWatch.usualProcessorSeconds * RunningProcess.ticksPerSecond
     let look = lookOfGivingUp { look in
@@ -73,7 +75,8 @@ struct ProcessWatchTests {
     #expect(look == 11)
   }
 
-  @Test("the process tree has a shell and the sleeping program that it started, both idle")
+  @Test(
+    "the process tree of a shell contains the sleeping program that the shell started, both idle")
   func tree() throws {
     let shell = try ChildProcess(["sh", "-c", "sleep 1000 & echo ready >&2; wait"])
     #expect(try shell.waitUntil { shell.standardErrorSoFar.contains("ready") })
@@ -90,7 +93,7 @@ struct ProcessWatchTests {
     #expect(try shell.wait().exitStatus == 128 + SIGKILL)
   }
 
-  @Test("an endless loop is given up for its processor time, and killed")
+  @Test("a program in an endless loop is killed when it exceeds the allowed processor time")
   func endlessLoop() throws {
     let program = try ChildProcess(["sh", "-c", "while :; do :; done"])
     #expect(throws: SupportError.self) { try program.wait(processorSecondsMax: 0) }

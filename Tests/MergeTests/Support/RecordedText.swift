@@ -1,12 +1,14 @@
 import Foundation
 import Testing
 
-/// A file of the package that records a test's output for later comparisons.
+/// A file in the package that records the expected output of a test.
 enum RecordedText {
-  /// True with THIN_MERGE_RECORD=1: the files are rewritten instead of compared.
+  /// True if THIN_MERGE_RECORD=1 is set, so that files are rewritten rather than compared.
   static let isRecording = ProcessInfo.processInfo.environment["THIN_MERGE_RECORD"] == "1"
 
-  /// Compares a text with a file, given relative to the package folder, or records it there.
+  /// Compares text with a recorded file, or rewrites the file if ``isRecording`` is true.
+  ///
+  /// The file's path is relative to the package folder.
   static func expect(
     _ text: String, in name: String, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
@@ -21,7 +23,7 @@ enum RecordedText {
       """, sourceLocation: sourceLocation)
   }
 
-  /// Returns the lines that differ, each with the last heading before it.
+  /// Returns the lines that differ, each preceded by the heading that it falls under.
   static func difference(from old: String, to new: String) -> String {
     let oldLines = old.split(separator: "\n", omittingEmptySubsequences: false)
     let newLines = new.split(separator: "\n", omittingEmptySubsequences: false)

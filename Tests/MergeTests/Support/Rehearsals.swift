@@ -1,8 +1,8 @@
 import Foundation
 
-/// Commands that were run dry before the real run.
+/// The outcomes of commands that were first run with a dry run, and then for real.
 final class Rehearsals: @unchecked Sendable {
-  /// The ends of a dry run and of the real run after it.
+  /// The outcomes of a dry run and of the real run that followed.
   struct Pair: Sendable, CustomStringConvertible {
     var what: String
     var dry: End
@@ -11,10 +11,10 @@ final class Rehearsals: @unchecked Sendable {
     var description: String { "\(what): \(real); dry: \(dry)" }
   }
 
-  /// The end of a run.
+  /// The outcome of a run.
   struct End: Equatable, Sendable, CustomStringConvertible {
     var exitStatus: Int32
-    /// Nil if no error was reported.
+    /// The error code that the run reported; nil if it reported no error.
     var code: String?
     var message: String?
 
@@ -24,17 +24,17 @@ final class Rehearsals: @unchecked Sendable {
   private let lock = NSLock()
   private var collected: [Pair] = []
 
-  /// All pairs so far.
+  /// All pairs of a dry run and a real run collected so far.
   var pairs: [Pair] { lock.withLock { collected } }
 
-  /// Adds the ends of a dry run and of the real run.
+  /// Records the outcomes of a dry run and of the real run that followed.
   func append(_ what: String, dry: End, real: End) {
     lock.withLock { collected.append(Pair(what: what, dry: dry, real: real)) }
   }
 }
 
 extension Rehearsals.End {
-  /// Creates the end of a command run with `--output json`.
+  /// Creates the outcome of a command that was run with `--output json`.
   init(_ result: CommandResult) {
     let error = try? result.messages().last { $0["type"]?.string == "error" }
     self.init(

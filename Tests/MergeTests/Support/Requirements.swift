@@ -1,60 +1,60 @@
 import Foundation
 import Testing
 
-/// Requirements of tests on the machine; a test whose requirement is not met is skipped.
+/// Machine requirements of tests. A test is skipped if one of its requirements is not met.
 extension Trait where Self == ConditionTrait {
-  /// Unpacking the kernel-made images needs zstd.
+  /// Requires zstd, which unpacks the images made by the kernel.
   static var needsZstd: Self { .enabled("zstd is not installed") { Machine.has("zstd") } }
 
-  /// Mounting and changing the user need root.
+  /// Requires root, which is needed to mount file systems and to switch users.
   static var needsRoot: Self { .enabled("not run as root") { geteuid() == 0 } }
 
-  /// Block devices over files need root and the loop driver.
+  /// Requires root and the loop driver, which are needed to create block devices backed by files.
   static var needsLoopDevices: Self {
     .enabled("no loop devices, or not run as root") { Machine.hasLoopDevices }
   }
 
-  /// A file system on a loop device also needs mkfs.ext4.
+  /// Requires loop devices and mkfs.ext4, which creates a file system on such a device.
   static var needsExt4: Self {
     .enabled("no mkfs.ext4, no loop devices, or not run as root") {
       Machine.hasLoopDevices && Machine.has("mkfs.ext4")
     }
   }
 
-  /// Swapping to a file needs root and a file system that supports it.
+  /// Requires root and a file system that supports swap files.
   static var needsSwap: Self {
     .enabled("the system cannot be made to swap to a file here") { Machine.hasSwap }
   }
 
-  /// Watching the command's system calls needs strace.
+  /// Requires strace, which records the system calls of the command.
   static var needsTracing: Self {
     .enabled("strace is not installed, or may not trace here") { SystemCallTrace.isPossible }
   }
 
-  /// Helper scripts, such as a receiver of service notifications, need python3.
+  /// Requires python3, which runs helper scripts such as a receiver for service notifications.
   static var needsPython: Self { .enabled("python3 is not installed") { Machine.has("python3") } }
 
-  /// Checking the unit needs systemd-analyze.
+  /// Requires systemd-analyze, which checks the systemd unit file.
   static var needsSystemdAnalyze: Self {
     .enabled("systemd-analyze is not installed") { Machine.has("systemd-analyze") }
   }
 
-  /// Checking the manual pages needs mandoc.
+  /// Requires mandoc, which checks the manual pages.
   static var needsMandoc: Self { .enabled("mandoc is not installed") { Machine.has("mandoc") } }
 
-  /// Reading a terminal's screen needs tmux.
+  /// Requires tmux, which lets a test read the screen of a terminal.
   static var needsTmux: Self { .enabled("tmux is not installed") { Machine.has("tmux") } }
 
-  /// Testing each completion script needs its shell.
+  /// Requires the shells whose completion scripts are tested.
   static var needsShells: Self {
     .enabled("zsh or fish is not installed") { Machine.has("zsh") && Machine.has("fish") }
   }
 
-  /// Mounting a file system in memory needs tmpfs.
+  /// Requires the ability to mount a tmpfs.
   static var needsTmpfs: Self { .enabled("tmpfs cannot be mounted here") { Machine.hasTmpfs } }
 }
 
-/// The machine's capabilities, each determined once.
+/// The capabilities of the machine that runs the tests.
 enum Machine {
   /// Returns true if the program `name` is in PATH, `/usr/sbin`, or `/sbin`.
   static func has(_ name: String) -> Bool {

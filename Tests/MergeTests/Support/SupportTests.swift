@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Support: programs, folders, and devices")
 struct SupportTests {
-  @Test("a program's outputs and exit status are returned")
+  @Test("running a program returns its outputs and exit status")
   func outputs() throws {
     let result = try Program.run(["sh", "-c", "echo out; echo err >&2; exit 7"])
     #expect(result.exitStatus == 7)
@@ -11,7 +11,7 @@ struct SupportTests {
     #expect(result.standardError == "err\n")
   }
 
-  @Test("the exit status of a program that a signal ended is 128 plus the signal's number")
+  @Test("the exit status of a program killed by a signal is 128 plus the signal number")
   func killed() throws {
     #expect(try Program.run(["sh", "-c", "kill -9 $$"]).exitStatus == 128 + SIGKILL)
   }

@@ -1,13 +1,13 @@
 import Foundation
 import Testing
 
-/// The program that suspends a device of a simulated kernel; see `Tests/Suspension/suspension.c`.
+/// A program that suspends a device in a simulated kernel; see `Tests/Suspension/suspension.c`.
 enum SuspensionProgram {
-  /// The path of the compiled program, next to the tests; nil without a C compiler.
+  /// The path of the compiled program, next to the test binary; nil if it cannot be compiled.
   private static let path: String? = {
     let path = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
       .appending(path: "suspension").path(percentEncoded: false)
-    // Another process of the tests may be using the program.
+    // Another test process may be using the existing program.
     let new = path + ".\(getpid())"
     let compiled = try? Program.run([
       "cc", "-O1", "-D_Nonnull=", "-o", new,
@@ -31,7 +31,7 @@ enum SuspensionProgram {
 }
 
 extension Trait where Self == ConditionTrait {
-  /// The program needs a C compiler.
+  /// Requires a C compiler and the libdevmapper headers, which are needed to build the program.
   static var needsSuspensionProgram: Self {
     .enabled("no C compiler, or no headers of libdevmapper") { SuspensionProgram.isThere }
   }

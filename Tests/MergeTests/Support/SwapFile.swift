@@ -1,10 +1,10 @@
 import Foundation
 
-/// A file that the system swaps to, until the last reference goes.
+/// An active swap file, which is deactivated when the object is deallocated.
 final class SwapFile {
   let path: String
 
-  /// Creates the file, of `byteCount` bytes without holes, and lets the system swap to it.
+  /// Creates a file of `byteCount` bytes without holes, and activates it as swap space.
   init(at path: String, byteCount: Int) throws {
     self.path = path
     try Data(repeating: 0x5a, count: byteCount).write(to: URL(filePath: path))
@@ -14,7 +14,7 @@ final class SwapFile {
   }
 
   deinit {
-    // A deinit cannot throw; if `swapoff` were missing, `swapon` would have failed too.
+    // A deinit cannot throw. If `swapoff` were missing, so would `swapon` be.
     _ = try? Program.run(["swapoff", path])
   }
 }

@@ -1,41 +1,41 @@
 import Foundation
 
-/// A program's requests to the system for files, in order, as strace reports them.
+/// The file operations of a program in order, as reported by strace.
 ///
-/// Places in a trace are line numbers: an event that ended at one place preceded an event that
-/// began at a later place.
+/// Positions in a trace are line numbers. An event that ended at one position happened before any
+/// event that began at a later position.
 struct SystemCallTrace {
   enum Operation { case read, write, flush }
 
-  /// A read, write, or flush, in a call of its own or through an AIO queue.
+  /// A read, write, or flush, made by a direct system call or through an AIO queue.
   struct Request {
     var operation: Operation
-    /// The system's name of the open file.
+    /// The path of the open file, as the kernel reports it.
     var path: String
-    /// Nil if the call does not contain the offset.
+    /// The byte offset of the request; nil if the system call does not specify one.
     var byteOffset: UInt64?
     var byteCount: Int
     var begin: Int
-    /// The place where the program learned of the completion.
+    /// The trace line at which the program learned that the request had completed.
     var end: Int?
     var result: Int?
 
     var hasSucceeded: Bool { result.map { $0 >= 0 } ?? false }
 
-    /// The range of the bytes read or written.
+    /// The byte range that was read or written.
     var range: Range<UInt64> {
       let start = byteOffset ?? 0
       return start..<start + UInt64(max(0, result ?? 0))
     }
   }
 
-  /// A file that was opened.
+  /// The opening of a file.
   struct Opening {
     var path: String
     var flags: Set<Substring>
   }
 
-  /// A name that was given to a file.
+  /// The assignment of a name to a file by `link` or `rename`.
   struct Naming {
     var path: String
     var name: String
@@ -45,32 +45,32 @@ struct SystemCallTrace {
 
   private(set) var requests: [Request] = []
   private(set) var openings: [Opening] = []
-  /// Names given by `link` and by `rename`.
+  /// All `link` and `rename` calls in the trace.
   private(set) var namings: [Naming] = []
 
   private static let calls =
     "?open,openat,?creat,write,?writev,pwrite64,?pwritev,?pwritev2,fsync,fdatasync,?link,linkat,"
     + "?rename,renameat,renameat2,io_submit,io_getevents"
 
-  /// True if this process may trace a program.
+  /// True if this process is able to trace another program.
   static let isPossible: Bool = {
     guard Machine.has("strace") else { return false }
     let result = try? Program.run(["strace", "-f", "-y", "-e", "trace=openat", "true"])
     return result?.exitStatus == 0
   }()
 
-  /// Returns a wrapper that hides all completions from the 30th io_getevents on.
+  /// Returns a wrapper command that hides all AIO completions, starting at the 30th io_getevents.
   ///
-  /// The file `trace` contains `INJECTED` from then on.
+  /// Once completions are hidden, the file `trace` contains `INJECTED`.
   static func hanging(trace: String) -> [String] {
-    // With -D, the started process is the program and not the tracer.
+    // With -D, the child process is the program itself rather than the tracer.
     [
       "strace", "-D", "-f", "-qq", "-o", trace, "-e", "trace=io_getevents,?io_pgetevents", "-e",
       "inject=io_getevents,?io_pgetevents:retval=0:delay_enter=20000:when=30+",
     ]
   }
 
-  /// Returns a wrapper under which io_getevents fails from call number `first` on.
+  /// Returns a wrapper command that makes every io_getevents call fail, starting at call `first`.
   static func withoutCompletions(from first: Int) -> [String] {
     [
       "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=io_getevents,?io_pgetevents", "-e",
@@ -78,7 +78,7 @@ struct SystemCallTrace {
     ]
   }
 
-  /// Runs `thin-merge` to its end, and returns its result and its trace.
+  /// Runs `thin-merge` under strace until it exits, and returns the result and the trace.
   static func ofCommand(
     _ arguments: [String], in folder: TemporaryFolder
   ) throws -> (result: CommandResult, trace: SystemCallTrace) {
@@ -90,7 +90,7 @@ struct SystemCallTrace {
     return (result, try SystemCallTrace(text))
   }
 
-  /// - Throws: `SupportError` for a request in the trace that is not understood.
+  /// - Throws: `SupportError` if the trace contains a request that cannot be parsed.
   init(_ text: String) throws {
     var unfinished: [Substring: (text: Substring, begin: Int)] = [:]
     var inFlight: [String: Int] = [:]

@@ -1,22 +1,22 @@
-/// A terminal in memory, which knows only the control sequences that the command writes.
+/// An in-memory terminal that understands only the control sequences that the command writes.
 ///
-/// A terminal of the kind `breaking` breaks long lines into rows, again after each change of its
-/// width, and the cursor stays with its character. A narrowed terminal of the kind `cutting` loses
-/// everything past its last column.
+/// A `breaking` terminal wraps long lines, and rewraps them whenever its width changes, keeping the
+/// cursor on the same character. When a `cutting` terminal is narrowed, it loses everything past
+/// the last column.
 struct TerminalModel {
   enum Kind: CaseIterable { case breaking, cutting }
 
   private let kind: Kind
   private(set) var columnCount: Int
-  /// The lines as written, regardless of the rows that each takes.
+  /// The lines as written, regardless of how many rows each line occupies.
   private var lines: [[Character]] = [[]]
   private var line = 0
-  /// The cursor's column in its line.
+  /// The column of the cursor within the current line.
   private var column = 0
-  /// True if the last column was just written, so that the next character begins a row.
+  /// True if the last column was just written, so that the next character starts a new row.
   private var isBehindLastColumn = false
   private var wraps = true
-  /// The start of an incomplete control sequence.
+  /// The part of a control sequence received so far; empty outside a control sequence.
   private var sequence = ""
 
   init(_ kind: Kind, columnCount: Int) {
@@ -24,7 +24,7 @@ struct TerminalModel {
     self.columnCount = columnCount
   }
 
-  /// The rows that are not empty, without trailing spaces.
+  /// The nonempty rows of the terminal, without trailing spaces.
   var rows: [String] {
     var rows: [String] = []
     for line in lines {
@@ -54,7 +54,7 @@ struct TerminalModel {
         column = rowStart
         isBehindLastColumn = false
       } else if character == "\n" {
-        // The system translates it to a carriage return and a line feed.
+        // The terminal driver translates a newline to a carriage return and a line feed.
         nextRow()
         isBehindLastColumn = false
       } else {

@@ -1,15 +1,17 @@
 import Foundation
 
-/// A terminal that runs a script: a window of its own tmux server, without a client.
+/// A terminal that runs a script in a window of a private tmux server with no client attached.
 final class TerminalSession {
   static let rowCount = 60
   private let folder: TemporaryFolder
   private var socket: String { folder.path("tmux") }
 
-  /// Starts `script` in a shell; the window stays open after the script has ended.
+  /// Starts `script` in a shell.
+  ///
+  /// The window stays open after the script exits.
   init(columnCount: Int, environment: [String: String] = [:], script: String) throws {
     folder = try TemporaryFolder()
-    // The server's own locale determines the characters that it accepts and shows.
+    // The locale of the tmux server determines which characters it accepts and displays.
     try tmux(
       [
         "-f", "/dev/null", "-u", "new-session", "-d", "-x", "\(columnCount)", "-y",
@@ -20,28 +22,28 @@ final class TerminalSession {
 
   deinit { _ = try? tmux(["kill-server"]) }
 
-  /// Makes the window `columnCount` columns wide.
+  /// Resizes the window to a width of `columnCount` columns.
   func resize(columnCount: Int) throws {
     try tmux(["resize-window", "-x", "\(columnCount)", "-y", "\(Self.rowCount)"])
   }
 
-  /// Presses a key, given by its name in tmux.
+  /// Presses a key, given by its tmux name.
   func press(_ key: String) throws { try tmux(["send-keys", key]) }
 
-  /// Types text.
+  /// Types the given text into the terminal.
   func type(_ text: String) throws { try tmux(["send-keys", "-l", text]) }
 
-  /// Returns the rows on the screen that are not empty, without trailing spaces.
+  /// Returns the nonempty rows of the screen, without trailing spaces.
   ///
-  /// - `colours`: includes the control sequences for colors and other attributes.
+  /// - `colours`: true to include the control sequences for colors and other attributes.
   func rows(colours: Bool = false) throws -> [String] {
     try tmux(["capture-pane", "-p"] + (colours ? ["-e"] : []))
       .split(separator: "\n").map(String.init)
   }
 
-  /// Waits until `isWanted` accepts the rows, and returns them.
+  /// Waits until `isWanted` returns true for the rows on the screen, and returns those rows.
   ///
-  /// - Throws: `SupportError` once ``ProcessWatch`` gives up the processes of the window.
+  /// - Throws: `SupportError` if ``ProcessWatch`` gives up on the processes in the window.
   @discardableResult
   func waitForRows(_ isWanted: ([String]) throws -> Bool) throws -> [String] {
     var rows: [String] = []
@@ -58,7 +60,7 @@ final class TerminalSession {
     return rows
   }
 
-  /// Returns the process that tmux started in the window.
+  /// Returns the ID of the process that tmux started in the window.
   private func windowProcess() throws -> pid_t {
     let answer = try tmux(["list-panes", "-F", "#{pane_pid}"])
     guard let identifier = pid_t(answer.trimmingCharacters(in: .whitespacesAndNewlines)) else {

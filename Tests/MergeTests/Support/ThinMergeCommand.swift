@@ -2,17 +2,19 @@ import Foundation
 
 /// The `thin-merge` binary, run as a user would run it.
 enum ThinMergeCommand {
-  /// The binary under test: `THIN_MERGE_COMMAND` if set, otherwise ``checkedBinaryPath``.
+  /// The path of the binary under test.
   ///
-  /// `scripts/test` sets the variable to the optimized program that is installed.
+  /// `THIN_MERGE_COMMAND` if set, otherwise ``checkedBinaryPath``.
+  ///
+  /// `scripts/test` sets the variable to the optimized binary that users install.
   static var binaryPath: String {
     ProcessInfo.processInfo.environment["THIN_MERGE_COMMAND"] ?? checkedBinaryPath
   }
 
-  /// The binary built together with the tests, in a debug build with all its assertions.
+  /// The path of the debug build made together with the tests, with all assertions enabled.
   ///
-  /// Tests run it on randomly damaged metadata, where an assertion can notice errors that the exit
-  /// status and the output do not show. Damaged journals are read by the engine's debug build in
+  /// Tests run it on randomly damaged metadata, where an assertion can catch errors that the exit
+  /// status and the output do not reveal. Damaged journals are read by the engine's debug build in
   /// the tests' own process. `scripts/sanitize` substitutes an optimized build, because each start
   /// of a sanitized debug build takes seconds.
   static var checkedBinaryPath: String {
@@ -21,16 +23,16 @@ enum ThinMergeCommand {
       .appending(path: "thin-merge").path(percentEncoded: false)
   }
 
-  /// Arguments added to those of every command.
+  /// Extra arguments passed to every command.
   @TaskLocal static var extraArguments: [String] = []
 
-  /// Collects the end of each `merge` and `resume` run, and of the dry run before it.
+  /// Collects the outcome of each `merge` and `resume` run, and of the dry run that preceded it.
   @TaskLocal static var rehearsals: Rehearsals?
 
-  /// Runs the command to its end.
+  /// Runs the command until it exits.
   ///
-  /// - `wrapper`: a command line that the command is appended to, such as `["prlimit", …]`.
-  /// - `environment`: variables set besides those of the test.
+  /// - `wrapper`: a command line to which the command is appended, such as `["prlimit", …]`.
+  /// - `environment`: environment variables to set in addition to those of the test process.
   static func run(
     _ arguments: [String], under wrapper: [String] = [], environment: [String: String] = [:],
     binaryPath: String = Self.binaryPath
@@ -58,7 +60,9 @@ enum ThinMergeCommand {
       standardOutputTarget: standardOutputTarget)
   }
 
-  /// Disables leak detection under strace, because LeakSanitizer cannot inspect a traced process.
+  /// Returns the environment of the command, with leak detection disabled under strace.
+  ///
+  /// LeakSanitizer cannot inspect a traced process.
   private static func variables(
     _ given: [String: String], under wrapper: [String]
   ) -> [String: String] {
@@ -66,16 +70,16 @@ enum ThinMergeCommand {
     return ["LSAN_OPTIONS": "detect_leaks=0"].merging(given) { $1 }
   }
 
-  /// Runs the command as a user without privileges.
+  /// Runs the command as an unprivileged user.
   ///
-  /// The binary is copied into `folder` first, because some users may not have access to its
+  /// The binary is copied into `folder` first, because that user may not have access to the build
   /// folder.
   static func runAsNobody(_ arguments: [String], in folder: TemporaryFolder) throws -> CommandResult
   {
     let copy = folder.path("thin-merge-for-everybody")
     if !FileManager.default.fileExists(atPath: copy) {
-      // A separate program copies the binary: a file that this process writes cannot be executed
-      // while a child that another test is starting still has a copy of the descriptor.
+      // A separate program copies the binary. If this process wrote the file, a child that another
+      // test is starting could hold a copy of the descriptor, and the file could not be executed.
       try Program.mustRun("install", "-m", "0755", binaryPath, copy)
     }
     return try RunningCommand(asNobody + [copy] + arguments + extraArguments).wait()
@@ -84,5 +88,5 @@ enum ThinMergeCommand {
   private static let asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 }
 
-/// A started `thin-merge` that may still be running.
+/// A `thin-merge` process that was started and may still be running.
 typealias RunningCommand = ChildProcess

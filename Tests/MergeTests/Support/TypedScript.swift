@@ -3,9 +3,11 @@ import Testing
 
 @testable import thin_merge
 
-/// Commands from a document, run as a user types them.
+/// Runs commands from a document as if a user had typed them.
 enum TypedScript {
-  /// Runs commands in a folder, up to the first that fails; `thin-merge` is the one under test.
+  /// Runs commands in a folder, stopping at the first failure.
+  ///
+  /// In these commands, `thin-merge` is the binary under test.
   static func run(_ script: String, in folder: TemporaryFolder) throws -> CommandResult {
     let binaries = URL(filePath: ThinMergeCommand.binaryPath).deletingLastPathComponent()
       .path(percentEncoded: false)
@@ -16,7 +18,7 @@ enum TypedScript {
     ).wait()
   }
 
-  /// Expects the command line to accept a command of this program, and returns its verb.
+  /// Expects the argument parser to accept a `thin-merge` command, and returns the command's verb.
   @discardableResult static func expectAccepted(
     _ command: String, in place: String, sourceLocation: SourceLocation = #_sourceLocation
   ) throws -> String? {

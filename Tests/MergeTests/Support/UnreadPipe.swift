@@ -1,6 +1,6 @@
 import Foundation
 
-/// A named pipe that nobody reads until the test does.
+/// A named pipe that has no reader other than the test.
 final class UnreadPipe {
   let folder: TemporaryFolder
   var path: String { folder.path("pipe") }
@@ -16,20 +16,22 @@ final class UnreadPipe {
 
   deinit { close(descriptor) }
 
-  /// Fills the pipe, so that the next write waits.
+  /// Fills the pipe, so that the next write blocks.
   func fill() {
     let blanks = [UInt8](repeating: UInt8(ascii: " "), count: 4096)
     while unsafe write(descriptor, blanks, blanks.count) > 0 {}
   }
 
-  /// Opens the write end; with `blocks`, a write waits while the pipe is full.
+  /// Opens the write end.
+  ///
+  /// If `blocks` is true, a write blocks while the pipe is full.
   func writer(blocks: Bool = true) throws -> FileHandle {
     let writer = unsafe open(path, O_WRONLY | O_CLOEXEC | (blocks ? 0 : O_NONBLOCK))
     guard writer >= 0 else { throw SupportError.system("open a pipe") }
     return FileHandle(fileDescriptor: writer, closeOnDealloc: true)
   }
 
-  /// Returns the current content of the pipe, without the blanks that filled it.
+  /// Drains the pipe and returns what it contained, without the spaces used to fill it.
   func read() -> String {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
@@ -41,6 +43,6 @@ final class UnreadPipe {
     return String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespaces)
   }
 
-  /// A wrapper that directs a command's standard error to the pipe.
+  /// A wrapper command that redirects the standard error of another command to the pipe.
   var asStandardError: [String] { ["sh", "-c", "exec \"$@\" 2> \"$0\"", path] }
 }

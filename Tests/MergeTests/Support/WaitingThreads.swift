@@ -1,9 +1,10 @@
 import Foundation
 import Testing
 
-/// Runs the tests of a suite on threads kept for tests that wait for programs.
+/// Runs the tests of a suite on threads reserved for tests that wait for programs.
 ///
-/// The runner has one thread per core, and tests that wait on it would keep others from running.
+/// The test runner has one thread per core, and a test that waits on such a thread would keep other
+/// tests from running.
 struct WaitsForPrograms: SuiteTrait, TestTrait, TestScoping {
   var isRecursive: Bool { true }
 
@@ -16,16 +17,16 @@ struct WaitsForPrograms: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == WaitsForPrograms {
-  /// A trait of tests that mostly wait for programs; one more of them than cores runs at once.
+  /// A trait for tests that mostly wait for programs.
+  ///
+  /// The number of such tests that run at once is one more than the number of cores.
   static var waitsForPrograms: Self { WaitsForPrograms() }
 }
 
-/// One thread more than there are cores, each running one job after another.
+/// A pool with one more thread than there are cores, each running one job after another.
 ///
-/// A test keeps its thread to its end.
-///
-/// The threads therefore limit the tests that have programs running, not the programs: a test with
-/// several of them never waits for a thread of its own.
+/// A test keeps its thread until the test ends. The pool therefore limits the number of running
+/// tests, not the number of programs: a test that runs several programs needs only one thread.
 final class WaitingThreads: TaskExecutor {
   static let shared = WaitingThreads(
     threadCount: 1 + ProcessInfo.processInfo.activeProcessorCount)
@@ -37,7 +38,7 @@ final class WaitingThreads: TaskExecutor {
       let thread = Thread { [jobs] in
         while true { unsafe jobs.next().runSynchronously(on: Self.shared.asUnownedTaskExecutor()) }
       }
-      // The default stack of a thread is too small for deep calls in debug builds.
+      // The default thread stack is too small for deep call chains in debug builds.
       thread.stackSize = 8 << 20
       thread.start()
     }
@@ -50,12 +51,12 @@ final class WaitingThreads: TaskExecutor {
   }
 }
 
-/// A stack of jobs, of which the newest is taken first.
+/// A last-in, first-out queue of jobs.
 ///
-/// All tests are added at the start. A serialized suite adds each test after the previous one has
-/// ended, and would otherwise wait behind all other tests each time.
+/// Most tests are added at the start. A serialized suite adds each test only after the previous
+/// test has ended, and in a first-in, first-out queue would wait behind all other tests each time.
 private final class JobQueue: @unchecked Sendable {
-  // The condition guards all properties below.
+  // The condition's lock guards all properties below.
   private let condition = NSCondition()
   private var jobs: [UnownedJob] = []
 

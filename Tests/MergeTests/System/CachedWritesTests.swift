@@ -6,7 +6,7 @@ import Testing
 @Suite("System: writes cached above a device")
 struct CachedWritesTests {
   @Test(
-    "the caches above a device are its file systems and stacked devices, uppermost first",
+    "the caches above a device are its file systems and the devices stacked on it, top first",
     .needsExt4)
   func order() throws {
     let disk = try Disk()
@@ -25,7 +25,8 @@ struct CachedWritesTests {
   }
 
   @Test(
-    "writing caches back puts file system and device writes on the device below", .needsExt4
+    "writing back the caches puts writes to the file system and the device onto the device below",
+    .needsExt4
   )
   func writtenBack() throws {
     let disk = try Disk()
@@ -44,11 +45,12 @@ struct CachedWritesTests {
   }
 
   @Test(
-    "caches that are not written back in time are reported with all caches below them", .needsExt4)
+    "a cache that is not written back in time is reported together with all caches below it",
+    .needsExt4)
   func noAnswer() throws {
     let disk = try Disk()
     let time = VirtualClock()
-    // Each read of the clock takes a minute.
+    // The clock advances by a minute each time it is read.
     let clock = Clock(
       now: {
         time.advance(by: .seconds(60))
@@ -60,7 +62,7 @@ struct CachedWritesTests {
       ])
   }
 
-  @Test("a missing file system is the only cache reported as failed")
+  @Test("if a file system is missing, it is the only cache reported as failed")
   func failure() throws {
     let gone = StorageAbove.Mount(
       path: "/no/such/folder", device: DeviceNumber(major: 0, minor: 77),
@@ -73,7 +75,7 @@ struct CachedWritesTests {
   }
 
   @Test(
-    "a mounted file system is found by number, at its last mount point that no other mount hides")
+    "a mounted file system is found by device number, at its last mount point that is not hidden")
   func mountTable() {
     let mounts = StorageAbove.mounts(
       """
@@ -91,7 +93,8 @@ struct CachedWritesTests {
     #expect(blank.map(\.path) == ["/srv/a b\\"])
   }
 
-  @Test("a file system without a block device's number is found by its source", .needsLoopDevices)
+  @Test(
+    "a file system without a block device number is found by its mount source", .needsLoopDevices)
   func bySource() throws {
     let folder = try TemporaryFolder()
     try Data(count: 1 << 20).write(to: URL(filePath: folder.path("image")))

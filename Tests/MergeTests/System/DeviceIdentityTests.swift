@@ -3,7 +3,7 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("System: what tells a device from others")
+@Suite("System: how devices are told apart")
 struct DeviceIdentityTests {
   @Test("System: identities of devices")
   func array() throws {
@@ -13,7 +13,7 @@ struct DeviceIdentityTests {
   }
 
   @Test(
-    "a UUID or number that is empty or all zeros identifies no device",
+    "a UUID or serial number that is empty or all zeros does not identify a device",
     arguments: ["md/uuid", "wwid", "device/wwid", "serial"],
     ["00000000-0000-0000-0000-000000000000", "0", ""])
   func zeroes(attribute: String, text: String) throws {
@@ -21,7 +21,7 @@ struct DeviceIdentityTests {
     #expect(DeviceIdentity.name(inFolder: folder.path) == "serial-S1")
   }
 
-  @Test("the first present of device-mapper UUID, WWID, and serial number identifies a device")
+  @Test("a device is identified by its device-mapper UUID, else its WWID, else its serial number")
   func order() throws {
     let folder = try attributes(["dm/uuid": "LVM-1-real", "wwid": "naa.5", "serial": "S1"])
     #expect(DeviceIdentity.name(inFolder: folder.path) == "dm-LVM-1")

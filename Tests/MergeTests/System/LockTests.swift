@@ -3,9 +3,9 @@ import MergeEngine
 import Synchronization
 import Testing
 
-@Suite("System: locks that another holder has", .needsLoopDevices)
+@Suite("System: locks held by other programs", .needsLoopDevices)
 struct LockTests {
-  @Test("a device that another holder locks for less than two seconds is locked afterwards")
+  @Test("a device that another process locks for less than two seconds is then locked successfully")
   func momentOnDevice() throws {
     let (folder, device) = try device()
     let holder = Mutex<FileHandle?>(try HeldFile.withSharedFileLock(device.path))
@@ -21,7 +21,8 @@ struct LockTests {
     withExtendedLifetime(folder) {}
   }
 
-  @Test("closing a file releases its lock although a starting program has a copy of the descriptor")
+  @Test(
+    "closing a file releases its lock even if a program being started has a copy of the descriptor")
   func copiedDescriptor() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("file")
@@ -29,7 +30,7 @@ struct LockTests {
     var file: OpenFile? = try OpenFile(
       path, role: "journal", access: .readWrite, direct: false, onlyRegularFiles: true)
     #expect(try file?.lock() == true)
-    // The copy is as that of a child between fork and exec.
+    // The copy is like the one that a child process has between fork and exec.
     let copy = dup(try #require(file).descriptor)
     defer { close(copy) }
     file = nil

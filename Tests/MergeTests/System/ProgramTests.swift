@@ -2,9 +2,9 @@ import Glibc
 import MergeEngine
 import Testing
 
-@Suite("System: programs run for an answer or a change", .waitsForPrograms)
+@Suite("System: programs run to get information or make a change", .waitsForPrograms)
 struct ProgramTests {
-  @Test("the output of a program that succeeds is returned")
+  @Test("running a program that succeeds returns its output")
   func output() {
     #expect(
       MergeEngine.Program.run(["sh", "-c", "echo one; echo two"])
@@ -12,7 +12,7 @@ struct ProgramTests {
   }
 
   @Test(
-    "a program that exits with an error, is killed, or does not exist has failed",
+    "a program that exits with an error, is killed, or does not exist is reported as failed",
     arguments: [
       ["sh", "-c", "echo one; exit 1"], ["sh", "-c", "kill -9 $$"], ["no-such-program"],
     ])
@@ -34,7 +34,7 @@ struct ProgramTests {
     kill(number, SIGKILL)
   }
 
-  @Test("all output before a program's end is returned, even if it exceeds a pipe's capacity")
+  @Test("all of a program's output is returned, even if it exceeds the capacity of a pipe")
   func longOutput() {
     let lines = (1...40_000).map { "\($0)\n" }.joined()
     #expect(
@@ -43,7 +43,7 @@ struct ProgramTests {
   }
 
   @Test(
-    "a program that does not end in time is killed and gives no answer",
+    "a program that does not exit in time is killed and reported as not answering",
     arguments: ["exec sleep 100000", "exec sleep 100000 >&-"])
   func noAnswer(script: String) throws {
     let folder = try TemporaryFolder()
@@ -58,7 +58,7 @@ struct ProgramTests {
     #expect(poll { FileSystem.text(of: "/proc/\(number)/status")?.contains("\tZ (") ?? true })
   }
 
-  @Test("a program that makes a change and takes too long gets SIGTERM and may still end itself")
+  @Test("a slow program that makes a change gets SIGTERM and may still exit by itself")
   func changeTakesTooLong() throws {
     let folder = try TemporaryFolder()
     let (marker, ended) = (folder.path("process"), folder.path("ended"))
@@ -73,7 +73,7 @@ struct ProgramTests {
     #expect(poll { FileSystem.exists(ended) })
   }
 
-  @Test("a program that makes a change and ignores SIGTERM is not killed")
+  @Test("a program that makes a change and ignores SIGTERM is never sent SIGKILL")
   func changeIsNotKilled() throws {
     let folder = try TemporaryFolder()
     let marker = folder.path("process")
@@ -101,7 +101,7 @@ struct ProgramTests {
   }
 }
 
-/// A clock that jumps by a minute once a program has created a file, and runs fast while waiting.
+/// A clock that jumps ahead one minute once a program creates a file, and runs fast during waits.
 private final class StartedClock: Sendable {
   private let marker: String
   private let waited = VirtualClock()
@@ -114,7 +114,7 @@ private final class StartedClock: Sendable {
   }
 }
 
-/// A clock that stands still until a program has created a file, then advances at each reading.
+/// A clock that stands still until a program creates a file, and then advances at each reading.
 private final class SteppingClock: Sendable {
   private let marker: String
   private let first: Duration
