@@ -22,8 +22,7 @@ package struct Pipeline<
   private var slots: SlotTable
   /// Slots with reads to enqueue, in plan order.
   private var readQueue: SlotQueue
-  /// Slots with a write to enqueue; the earliest in the plan comes first, so that it is recorded
-  /// first.
+  /// Slots with a write to enqueue; the earliest in the plan comes first, to be recorded first.
   private var writeQueue: SlotHeap
   /// Slots with a bad spot, the earliest in the plan first.
   ///
@@ -107,8 +106,7 @@ package struct Pipeline<
       if control.interruption.isRequested || ledger.failure != nil || failure != nil {
         isStopping = true
       }
-      // While stopping, no slot waits for its turn, because the slot before it may have been
-      // abandoned.
+      // While stopping, no slot waits for its turn: the slot before it may have been abandoned.
       if isStopping {
         for slot in slots.indices where slots[slot].state == .arrived { abandon(slot) }
       }
@@ -296,8 +294,7 @@ package struct Pipeline<
     }
   }
 
-  /// Returns the step's verdict on a range of a slot's transfer; the whole range must have been
-  /// read.
+  /// Returns the step's verdict on a range of a slot's transfer, all of which has been read.
   private mutating func verdict(
     _ slot: Int, _ range: ByteRange, recordedChecksum: UInt32?
   ) -> Verdict {
@@ -331,17 +328,15 @@ package struct Pipeline<
   /// until no other work is left.
   ///
   /// The tail goes through the page cache, so no direct request may be in flight on the target. The
-  /// tail is last in the plan and waits until nothing else is left. If there are bad spots, the
-  /// tail may consist of several transfers; these are processed one by one, and none of them waits
-  /// for another's slot to be freed.
+  /// tail is last in the plan and waits until nothing else is left. After bad spots the tail may
+  /// consist of several transfers, which go one by one without waiting for each other's slots.
   private func mayTouchTail(_ slot: Int) -> Bool {
     guard slots.isInTail(slot) else { return true }
     return requests.isIdle
       && slots.indices.allSatisfy { slots[$0].state == .free || slots.isInTail($0) }
   }
 
-  /// True while the unaligned tail is being written or salvaged; nothing may be read from the
-  /// target during that time.
+  /// True while the unaligned tail is written or salvaged; nothing may be read from the target then.
   private var isTailUnderWay: Bool {
     if isWritingTail { return true }
     guard let slot = salvage?.slot else { return false }

@@ -259,7 +259,7 @@ extension MergeError {
   private static let goOn = "resume that merge with"
 
   private static let stays =
-    "that merge's writes then stay on the origin wherever this thin device has no block"
+    "the writes of that merge then stay on the origin wherever this thin device has no block"
 
   private static let fromTheBeginning = "start over with"
 

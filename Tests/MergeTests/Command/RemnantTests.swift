@@ -39,7 +39,7 @@ struct RemnantTests {
     #expect(refused.exitStatus == 4)
     #expect(
       refused.standardError.contains(
-        "that merge's writes then stay on the origin wherever this thin device has no block"))
+        "the writes of that merge then stay on the origin wherever this thin device has no block"))
     for options in [["--restart"], ["--restart", "--dry-run"]] {
       let verb = options.count == 1 ? "plan" : "merge"
       expectNamed(try run(verb, options).standardOutput)

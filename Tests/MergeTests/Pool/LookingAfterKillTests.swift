@@ -83,7 +83,7 @@ struct LookingAfterKillTests {
       #expect(pool.mapper.mapped == expected, "step \(step)")
       #expect(pool.mapper.thinDevices.map(\.devID) == ids, "step \(step)")
       #expect(!pool.mapper.isHolding, "step \(step)")
-      let names = looked.outcome.notes.filter { $0.contains("undo it with 'thin-merge settle'") }
+      let names = looked.outcome.notes.filter { $0.contains("undo them with 'thin-merge settle'") }
       #expect(names.count == (isAnythingLeft ? 1 : 0), "step \(step): \(looked.outcome.notes)")
 
       // The remaining leftovers are still recorded, so settle undoes them.

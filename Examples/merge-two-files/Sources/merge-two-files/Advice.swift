@@ -4,11 +4,11 @@ import MergeEngine
 func advice(on error: MergeError) -> String {
   let advice =
     switch error.kind {
-    case .refused: "nothing was written, and something has to be changed first"
+    case .refused: "nothing was written; fix the cause first"
     case .busy: "nothing was written; try again later"
-    case .journalConflict: "nothing was written: journal, source and origin do not fit together"
+    case .journalConflict: "nothing was written; the journal does not match the source and the origin"
     case .stopped: "stopped before anything was written; run it again"
-    case .bug: "a mistake in the engine"
+    case .bug: "a bug in the engine"
     }
   return "\(error.message)\n\(advice)" + (error.hint.map { "\nhint: \($0)" } ?? "")
 }

@@ -9,7 +9,7 @@ struct PrintedProgress: MergeObserver {
   }
 
   func approve(_ plan: PlanReport) -> Bool {
-    print("\(plan.byteCount) bytes in \(plan.runCount) pieces are to be written")
+    print("\(plan.byteCount) bytes in \(plan.runCount) runs will be written")
     return true
   }
 }
