@@ -15,7 +15,7 @@ struct ActivePools {
 
   /// Returns the active pool on a metadata device, taken for this run.
   ///
-  /// - `dataPath`: nil where no data block is read.
+  /// - `dataPath`: nil if no data block is read.
   func session(
     metadataPath: String, dataPath: String?, settling: PoolSession.Settling = .everything
   ) throws(MergeError) -> PoolSession? {
@@ -64,7 +64,7 @@ struct ActivePools {
       sharesBlocks: StorageStack(file).overlaps(StorageStack(device: expected)))
   }
 
-  /// Returns the mapped devices; nil where device-mapper cannot be asked, but no pool can exist
+  /// Returns the mapped devices; nil if device-mapper cannot be asked, but no pool can exist
   /// over an image file.
   private func devicesForSession(_ metadata: OpenFile) throws(MergeError) -> MappedDevices? {
     do throws(MergeError) {
@@ -152,7 +152,7 @@ struct ActivePools {
   ///
   /// - `isResumed`: the merge is resumed, so its pool was active before and may not be up yet after
   ///   a reboot.
-  /// - Throws: `MergeError` where they need one.
+  /// - Throws: `MergeError` if they need one.
   func checkNeedsNoPool(
     _ wanted: MergeSource.Mappings, of metadataPath: String, isResumed: Bool = false
   ) throws(MergeError) {

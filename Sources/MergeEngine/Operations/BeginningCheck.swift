@@ -4,7 +4,7 @@ extension MergePreparation {
   /// that the origin has the data that earlier runs recorded.
   ///
   /// - Returns: The queue on data device and origin; the origin is open for reading.
-  /// - Throws: `MergeError` (`refused`, `journalConflict`), also `stopped` where the check was
+  /// - Throws: `MergeError` (`refused`, `journalConflict`), also `stopped` if the check was
   ///   interrupted.
   func readyQueue() throws(MergeError) -> LinuxAIO {
     try checkRoom()

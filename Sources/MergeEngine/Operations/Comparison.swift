@@ -4,8 +4,8 @@ struct ComparisonQueue: ~Copyable {
   let shape: PipelineShape
 
   /// - `largest`: bytes of the largest transfer.
-  /// - `data`: nil where only the target is read.
-  /// - Throws: `MergeError` where the system has no memory or no requests left.
+  /// - `data`: nil if only the target is read.
+  /// - Throws: `MergeError` if the system has no memory or no requests left.
   init(
     _ transfer: TransferOptions, largest: UInt64, dataBlockByteCount: UInt64, data: OpenFile?,
     target: OpenFile, cuts: TransferCuts, in environment: Environment

@@ -29,7 +29,7 @@ public struct Environment: Sendable {
   package var processID = ThisSystem.processID
   /// The access to the system's mapped devices.
   package var deviceMapper: any DeviceMapper = KernelDeviceMapper()
-  /// The LVM volumes that the operations activate when needed; nil where they activate none.
+  /// The LVM volumes that the operations activate when needed; nil if they activate none.
   package var activatedVolumes: ActivatedVolumes?
   /// The random number generator.
   package var drawNumber: @Sendable (ClosedRange<UInt32>) -> UInt32 = { .random(in: $0) }
@@ -113,7 +113,7 @@ extension Environment {
 
   /// Checks that other known merges onto the same origin let a merge start or resume.
   ///
-  /// - Throws: `MergeError` (`journalConflict`) where another merge is unfinished, or is a later
+  /// - Throws: `MergeError` (`journalConflict`) if another merge is unfinished, or is a later
   ///   one.
   func checkOtherMerges(
     onto marks: OriginMarks, _ journal: OpenJournal?, usualPath: String, mergesAgain: Bool
@@ -140,7 +140,7 @@ extension Environment {
 
   /// Returns all current devices of device-mapper.
   ///
-  /// - Throws: `MergeError` (`refused`) where device-mapper cannot be asked.
+  /// - Throws: `MergeError` (`refused`) if device-mapper cannot be asked.
   func mappedDevices() throws(MergeError) -> MappedDevices {
     do throws(Errno) {
       return MappedDevices(try deviceMapper.devices())

@@ -102,7 +102,7 @@ struct FinishedMergeComparison {
 
   /// Compares a prepared merge with the records in the journal of the finished one.
   ///
-  /// - Throws: `MergeError`: `journalConflict` where source or origin changed, `stopped` where not
+  /// - Throws: `MergeError`: `journalConflict` if source or origin changed, `stopped` if not
   ///   everything could be compared.
   func compare(
     _ preparation: consuming MergePreparation, with journal: OpenJournal
@@ -168,14 +168,14 @@ struct FinishedMergeComparison {
 }
 
 extension MergePreparation {
-  /// The error that keeps a finished merge from being compared; nil for none.
+  /// The error that keeps a finished merge from being compared; nil if there is none.
   var refusalOfComparing: MergeError? {
     journalRefusal ?? (finishedJournal == nil ? .journalLocked(planned.journalPath) : nil)
   }
 }
 
 extension RecordedComparison {
-  /// Returns the error that keeps source and origin from being reported as equal; nil for none.
+  /// Returns the error that keeps source and origin from being reported as equal; nil if there is none.
   func error(
     sourceName: String, originPath: String, journalPath: String, plannedByteCount: UInt64
   ) -> MergeError? {

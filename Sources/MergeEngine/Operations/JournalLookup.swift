@@ -44,7 +44,7 @@ struct JournalLookup {
   }
 
   /// Returns the volume that has the name now, which another volume may have had when a merge
-  /// started; nil where LVM has none.
+  /// started; nil if LVM has none.
   private func volume(
     _ name: ThinDeviceName
   ) throws(MergeError) -> (volumes: LogicalVolumes, volume: LogicalVolumes.Volume)? {

@@ -9,14 +9,14 @@ struct ListOperation {
     var originName: String
     var deviceID: UInt32
     var byteCount: UInt64
-    /// Nil where the thin device is no LVM volume.
+    /// Nil if the thin device is no LVM volume.
     var volume: KnownVolume?
     var originVolume: KnownVolume?
-    /// Nil where the device is not active.
+    /// Nil if the device is not active.
     var device: MappedDevice?
-    /// Nil where the device is not active.
+    /// Nil if the device is not active.
     var pool: MappedDevice?
-    /// The lowest layer of the origin; nil where the origin is not active.
+    /// The lowest layer of the origin; nil if the origin is not active.
     var origin: DeviceNumber?
     var isOriginCachedByVolume = false
   }

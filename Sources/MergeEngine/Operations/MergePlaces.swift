@@ -5,7 +5,7 @@ struct MergePlaces {
 
   /// Notes an origin without a path that leads to it.
   ///
-  /// - `grownByteCount`: the new size of the origin; nil where it is not extended.
+  /// - `grownByteCount`: the new size of the origin; nil if it is not extended.
   init(
     journal: OpenFile, origin: DeviceTarget, grownByteCount: UInt64?, note: (MergeNote) -> Void
   ) {
@@ -18,7 +18,7 @@ struct MergePlaces {
   /// True while a later run can resume from the journal.
   var hasJournal: Bool { journal.isStillAtItsPath }
 
-  /// - Throws: `MergeError` (`stopped`) where a path leads to another file or to none, or the
+  /// - Throws: `MergeError` (`stopped`) if a path leads to another file or to none, or the
   ///   origin is shorter.
   func check() throws(MergeError) {
     guard hasJournal else { throw lostJournal() }

@@ -3,7 +3,7 @@ struct OpenDevices {
   let metadata: OpenFile
   let data: OpenFile
 
-  /// - Throws: `MergeError`: `busy` where another process uses an inactive pool's metadata.
+  /// - Throws: `MergeError`: `busy` if another process uses an inactive pool's metadata.
   init(_ source: MergeSource) throws(MergeError) {
     let isInactive = source.mappings == .inactivePool
     metadata = try OpenFile(
@@ -22,7 +22,7 @@ struct OpenDevices {
   ///
   /// Other users of the origin are checked by `DeviceTarget`.
   ///
-  /// - Throws: `MergeError` (`refused`) where the origin is a device of the pool, or shares blocks
+  /// - Throws: `MergeError` (`refused`) if the origin is a device of the pool, or shares blocks
   ///   with one.
   func origin(_ path: String) throws(MergeError) -> OpenFile {
     // The origin is opened without O_EXCL, so that the data device is reported as such rather than
@@ -55,7 +55,7 @@ struct OpenDevices {
 
   /// Reads and checks the thin device's mappings.
   ///
-  /// - `origin`: the origin to plan for; nil where none was given.
+  /// - `origin`: the origin to plan for; nil if none was given.
   func plan(
     _ source: MergeSource, onto origin: OpenFile?, extent: ExtentOptions, ioByteCount: UInt64,
     in environment: Environment
@@ -115,7 +115,7 @@ struct OpenDevices {
     }
   }
 
-  /// Returns LVM's data on the users of an origin where no pool is active; nil where the data
+  /// Returns LVM's data on the users of an origin where no pool is active; nil if the data
   /// device is no LVM volume.
   ///
   /// - `layers`: the origin's layers, the topmost first.
@@ -147,7 +147,7 @@ extension OpenDevices {
   /// Checks that the open devices are those that a journal recorded, since its paths may lead to
   /// others now.
   ///
-  /// - Throws: `MergeError` where a device is another one.
+  /// - Throws: `MergeError` if a device is another one.
   func check(
     _ origin: OpenFile, are header: JournalHeader, dataIsTheSame: Bool
   ) throws(MergeError) {

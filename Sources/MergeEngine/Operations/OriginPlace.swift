@@ -7,7 +7,7 @@ struct OriginPlace {
 
   /// - `backing`: the origin itself, or the file under it where it is a loop device; nil for a
   ///   disk.
-  /// - `grownByteCount`: the new size of the origin; nil where it is not extended.
+  /// - `grownByteCount`: the new size of the origin; nil if it is not extended.
   init(_ origin: OpenFile, backing: OpenFile?, grownByteCount: UInt64? = nil) {
     self.origin = origin
     // A deleted file can be opened through /proc, but the links there then lead nowhere.
@@ -28,7 +28,7 @@ struct OriginPlace {
   var isNamed: Bool { named.contains { $0.isSameFile(as: origin) } }
 
   /// - `journalPath`: the merge's journal; nil if the origin was only compared.
-  /// - Throws: `MergeError` (`stopped`) where a path leads to another file or to none, or the
+  /// - Throws: `MergeError` (`stopped`) if a path leads to another file or to none, or the
   ///   origin is shorter.
   func check(journalPath: String? = nil) throws(MergeError) {
     if let moved = named.first(where: { !$0.isStillAtItsPath }) {

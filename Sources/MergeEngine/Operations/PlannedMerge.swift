@@ -72,7 +72,7 @@ struct PlannedMerge {
 
   /// Finds the merge's journal or, where there is none, checks that the merge can start.
   ///
-  /// - Throws: `MergeError`: `journalConflict` where another merge is unfinished there, `refused`
+  /// - Throws: `MergeError`: `journalConflict` if another merge is unfinished there, `refused`
   ///   where no journal can be created or the origin has a format that a merge would destroy.
   func findJournal(
     _ request: MergeRequest, _ devices: OpenDevices, _ origin: OpenFile, _ session: PoolSession?,

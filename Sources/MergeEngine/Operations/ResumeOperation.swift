@@ -93,7 +93,7 @@ struct ResumeOperation {
       source: source, originPath: originPath, options: merge, resumed: journal)
   }
 
-  /// - Throws: `MergeError` (`refused`) where the merge is finished and not to be merged again.
+  /// - Throws: `MergeError` (`refused`) if the merge is finished and not to be merged again.
   private func checkNotFinished(_ journal: OpenJournal, mergesAgain: Bool) throws(MergeError) {
     guard journal.state.isFinished, !mergesAgain else { return }
     throw .mergeFinished(journal.file.path)

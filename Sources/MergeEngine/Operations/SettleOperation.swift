@@ -45,7 +45,7 @@ struct SettleOperation {
     return left
   }
 
-  /// Returns those of the thin devices that are in the pool's last committed metadata; nil where it
+  /// Returns those of the thin devices that are in the pool's last committed metadata; nil if it
   /// cannot be read.
   private func devicesAsCommitted(
     _ ids: Set<UInt32>, on metadataPath: String

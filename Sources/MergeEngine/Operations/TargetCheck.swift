@@ -6,7 +6,7 @@ extension MergeConfiguration {
   /// Reads the first transfers that earlier runs recorded, before anything is written.
   ///
   /// - `recorded`: reads the journal in its state at the start of the run.
-  /// - Throws: `MergeError` (`journalConflict`) where nine in ten of these transfers are not on the
+  /// - Throws: `MergeError` (`journalConflict`) if nine in ten of these transfers are not on the
   ///   origin, either as recorded or as the source is now; and where the source differs from the
   ///   record and nothing else identifies it.
   package func checkTarget<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable>(

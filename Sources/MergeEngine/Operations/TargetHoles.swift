@@ -13,7 +13,7 @@ struct TargetHoles {
   /// Allocates the holes under blocks of `stream`, from `byteOffset` on.
   ///
   /// - Precondition: ``checkRoom(under:from:)`` did not throw.
-  /// - Throws: `MergeError` (`refused`) where there is no room after all, because of a quota or
+  /// - Throws: `MergeError` (`refused`) if there is no room after all, because of a quota or
   ///   other writers.
   func allocate<Source: RunSource & ~Copyable>(
     in target: DeviceTarget, under stream: SegmentStream<Source>, from byteOffset: UInt64
@@ -41,7 +41,7 @@ struct TargetHoles {
   /// Allocated space could not be released later: a former hole and zeroes that another program
   /// wrote look alike.
   ///
-  /// - Throws: `MergeError` (`refused`) where the holes do not fit.
+  /// - Throws: `MergeError` (`refused`) if the holes do not fit.
   func checkRoom<Source: RunSource & ~Copyable>(
     under stream: SegmentStream<Source>, from byteOffset: UInt64
   ) throws(MergeError) {

@@ -36,7 +36,7 @@ struct ThinDeviceLookup {
   /// `VG-LV-real`, which has no node in `/dev/VG`.
   ///
   /// - Returns: The text itself where it names an existing file, or where no such volume is active.
-  /// - Throws: `MergeError` (`refused`) where the text means both a file and a volume.
+  /// - Throws: `MergeError` (`refused`) if the text means both a file and a volume.
   func originPath(named text: String) throws(MergeError) -> String {
     let name = ThinDeviceName(text)
     let isThere = FileSystem.exists(text)
@@ -129,7 +129,7 @@ struct ThinDeviceLookup {
   /// If the recorded path is gone, an LVM volume is found by its UUID, under any name, and
   /// activated.
   ///
-  /// - `given`: the path that the user gave; nil for none.
+  /// - `given`: the path that the user gave; nil if there is none.
   /// - `recorded`: the last recorded path.
   /// - Throws: `MergeError` as ``Merger/resume(_:options:)`` does.
   func originPath(
@@ -170,7 +170,7 @@ struct ThinDeviceLookup {
     return try environment.mappedDevices()
   }
 
-  /// Returns the volume's role in LVM; nil where it is neither a thin pool nor an external origin.
+  /// Returns the volume's role in LVM; nil if it is neither a thin pool nor an external origin.
   private func role(of name: ThinDeviceName, _ devices: MappedDevices) -> MergeError.VolumeRole? {
     guard let (group, volume) = name.logicalVolume,
       let volumes = try? logicalVolumes(.name(group), for: name.text, devices)
@@ -178,7 +178,7 @@ struct ThinDeviceLookup {
     return volumes[volume].flatMap(volumes.role)
   }
 
-  /// Returns the volumes of a group from LVM; nil where LVM has no such group.
+  /// Returns the volumes of a group from LVM; nil if LVM has no such group.
   private func logicalVolumes(
     _ selection: LogicalVolumes.Selection, for name: String, _ devices: MappedDevices
   ) throws(MergeError) -> LogicalVolumes? {

@@ -19,7 +19,7 @@ struct VerifyOperation {
 
   /// Compares the origin with a held source.
   ///
-  /// - `session`: nil where no pool is active.
+  /// - `session`: nil if no pool is active.
   func verify(
     _ source: MergeSource, _ originPath: String, _ extent: ExtentOptions,
     _ transfer: TransferOptions, _ session: PoolSession?
@@ -87,7 +87,7 @@ struct VerifyOperation {
   }
 
   /// Returns the status of an unfinished merge that has written to the origin, from the journal at
-  /// the default path or one that a mark names; nil for none.
+  /// the default path or one that a mark names; nil if there is none.
   private func unfinishedMerge(onto origin: OpenFile) -> StatusReport? {
     let usualPath = try? environment.journals.usualPath(of: origin)
     for path in (usualPath.map { [$0] } ?? []) + environment.marks(of: origin).unfinishedJournals()
