@@ -10,7 +10,8 @@ struct HandoverOperation {
 
   /// Plans the handover of a requested merge.
   ///
-  /// - `volumes`: the volumes that use the origin, according to LVM; nil if LVM knows of none.
+  /// - `volumes`: LVM's data about the volumes that use the origin; nil if no such data is
+  ///   available.
   /// - Throws: `MergeError` (`refused`) if the thin device or the origin is not an LVM volume, if
   ///   anything other than the thin volume would be lost, or if part of the thin volume would not
   ///   be merged.
@@ -121,8 +122,8 @@ struct HandoverOperation {
   /// Records the steps in the journal and, if the thin volume still exists, checks that none of its
   /// data would be lost.
   ///
-  /// Whether the volume was active is recorded before it is deactivated, so that a resumed run can
-  /// tell.
+  /// The journal records whether the volume was active before the volume is deactivated, so that a
+  /// resumed run can tell.
   ///
   /// - Returns: The steps, and a closure that reports whether any mapped device was created or
   ///   removed since the thin volume was compared. The closure is nil if the thin volume no longer
