@@ -3,7 +3,7 @@
 struct FinishedMergeComparison {
   let environment: Environment
 
-  /// Finds a finished merge as described for ``Merger/finishedMerge(of:onto:journalPath:)``.
+  /// Implements ``Merger/finishedMerge(of:onto:journalPath:)``.
   func find(
     _ source: MergeSource, onto originPath: String, journalPath: String?
   ) -> StatusReport? {

@@ -15,7 +15,7 @@ public struct RecordedMerge {
 struct ResumeOperation {
   let environment: Environment
 
-  /// Resumes as ``Merger/resume(_:options:)`` does.
+  /// Implements ``Merger/resume(_:options:)``.
   func resume(
     _ recorded: RecordedMerge, options: ResumeOptions
   ) throws(MergeError) -> MergeReport {
@@ -37,7 +37,7 @@ struct ResumeOperation {
     }
   }
 
-  /// Plans as ``Merger/plan(_:options:)`` does.
+  /// Implements ``Merger/plan(_:options:)``.
   func plan(_ recorded: RecordedMerge, options: ResumeOptions) throws(MergeError) -> PlanReport {
     try PlanOperation(environment: environment).plan(
       request(recorded, options), given: options.pool)

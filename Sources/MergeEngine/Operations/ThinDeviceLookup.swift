@@ -2,7 +2,7 @@
 struct ThinDeviceLookup {
   let environment: Environment
 
-  /// Resolves a name as ``Merger/resolve(_:mappings:ignoresNeedsCheck:)`` does.
+  /// Implements ``Merger/resolve(_:mappings:ignoresNeedsCheck:)``.
   func resolve(
     _ reference: ThinDeviceReference, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
     ignoresNeedsCheck: Bool = false

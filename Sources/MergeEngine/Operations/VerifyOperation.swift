@@ -2,7 +2,7 @@
 struct VerifyOperation {
   let environment: Environment
 
-  /// Compares as ``Merger/verify(_:against:extent:transfer:)`` does.
+  /// Implements ``Merger/verify(_:against:extent:transfer:)``.
   func verify(
     _ source: MergeSource, against originPath: String,
     extent: ExtentOptions,
@@ -105,7 +105,7 @@ struct VerifyOperation {
     return nil
   }
 
-  /// Compares as ``Merger/verify(journalPath:originPath:transfer:)`` does.
+  /// Implements ``Merger/verify(journalPath:originPath:transfer:)``.
   func verify(
     journalPath: String, originPath: String?, transfer: TransferOptions
   ) throws(MergeError) -> VerifyReport {
