@@ -77,8 +77,10 @@ struct ActivePools {
     }
   }
 
-  /// Checks that no pool is active on the data device. Such a pool could reuse blocks that the
-  /// given metadata, if it is a copy of the pool's metadata, still maps.
+  /// Checks that no active pool uses the data device.
+  ///
+  /// Such a pool could reuse blocks that the given metadata, if it is a copy of the pool's
+  /// metadata, still maps.
   private func checkNoPool(
     onData path: String, _ devices: MappedDevices
   ) throws(MergeError) {
@@ -94,8 +96,9 @@ struct ActivePools {
     throw .poolActiveOnData(path, pool: pool.name)
   }
 
-  /// Runs a read-only closure while the source's active pool, if there is one, is locked. All holds
-  /// are released at the end.
+  /// Runs a read-only closure while the source's active pool, if there is one, is locked.
+  ///
+  /// All holds are released at the end.
   ///
   /// - `settling`: the leftovers of earlier runs to undo; nil to undo only those that prevent the
   ///   mappings from being read.
@@ -154,8 +157,8 @@ struct ActivePools {
   /// Checks that the mappings can be read without an active pool, which is not possible if the run
   /// is to take its own metadata snapshot.
   ///
-  /// - `isResumed`: true if the merge is being resumed. Its pool was then active before, and may
-  ///   just not have been activated yet after a reboot.
+  /// - `isResumed`: true if the merge is being resumed. In that case, its pool was active earlier
+  ///   and may simply not be active yet after a reboot.
   /// - Throws: `MergeError` if the mappings require an active pool.
   func checkNeedsNoPool(
     _ wanted: MergeSource.Mappings, of metadataPath: String, isResumed: Bool = false

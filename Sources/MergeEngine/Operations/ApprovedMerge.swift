@@ -1,4 +1,4 @@
-/// A merge that has been approved. A ``RunningMerge`` can be created only from one.
+/// A merge that has been approved; only such a merge can become a ``RunningMerge``.
 struct ApprovedMerge: ~Copyable {
   let preparation: MergePreparation
   /// The time at which the merge started, moved forward by the time spent waiting for approval.

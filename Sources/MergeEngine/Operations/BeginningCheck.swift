@@ -1,8 +1,8 @@
 /// The final checks of an approved merge, made before anything is changed. Planning a merge makes
 /// them too.
 extension MergePreparation {
-  /// Checks that there is room for the origin and the journal, allocates memory and I/O requests,
-  /// and checks that the origin contains the data that earlier runs recorded.
+  /// Checks that there is enough disk space for the origin and the journal, allocates memory and
+  /// I/O requests, and checks that the origin contains the data that earlier runs recorded.
   ///
   /// - Returns: The I/O queue for the data device and the origin, which is open for reading.
   /// - Throws: `MergeError`: `refused` or `journalConflict` if a check fails, `stopped` if a check

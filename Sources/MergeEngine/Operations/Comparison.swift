@@ -34,7 +34,7 @@ package struct Comparison: Sendable {
   package var unreadable: RangeSet
   package var end: PipelineEnd
 
-  /// Compares all data of the plan on the source with the origin.
+  /// Compares the source with the origin, covering all data of the plan.
   package static func ofPlan<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable>(
     _ stream: SegmentStream<Source>, total: UInt64, shape: PipelineShape, targetPath: String,
     _ io: inout IO, _ control: RunControl

@@ -14,9 +14,10 @@ struct FinishedMergeComparison {
     return find(of: source.deviceID, data, onto: origin, journalPath: journalPath)
   }
 
-  /// Finds a finished merge by the journal at the chosen path. If no merge of these devices was
-  /// started with that journal, the journal at the default path is tried, and then those that marks
-  /// on the origin name.
+  /// Finds a finished merge by the journal at the chosen path.
+  ///
+  /// If no merge of these devices was started with that journal, the journal at the default path is
+  /// tried, and then the journals that are named by marks on the origin.
   ///
   /// A finished merge is therefore recognized even if a new journal path was chosen or the origin
   /// now has another name.

@@ -235,8 +235,10 @@ struct HandoverOperation {
     return hasChanged
   }
 
-  /// Compares the thin device with the origin. If the pool can create a snapshot, one is kept
-  /// during the comparison so that any write to the thin device can be detected.
+  /// Compares the thin device with the origin.
+  ///
+  /// If the pool can create a snapshot, one is kept during the comparison so that any write to the
+  /// thin device can be detected.
   private func compare(
     _ found: ResolvedThinDevice, _ originPath: String, _ handover: VolumeHandover,
     _ session: PoolSession?

@@ -23,8 +23,8 @@ struct MergeOperation {
     _ request: MergeRequest, merge: () throws(MergeError) -> MergeReport
   ) throws(MergeError) -> MergeReport {
     var report = try merge()
-    // All devices must be closed by now, because LVM leaves a pool's hidden volumes active while
-    // they are open.
+    // All devices are closed by now. LVM would leave a pool's hidden volumes active while they are
+    // open.
     report.cleanupFailures += environment.activatedVolumes?.end() ?? []
     guard report.state == .finished else { return report }
     let operation = HandoverOperation(environment: environment)
@@ -52,11 +52,13 @@ struct MergeOperation {
     return report
   }
 
-  /// Performs a merge. If a pool is active, the thin device is kept unchanged and a metadata
-  /// snapshot is held meanwhile.
+  /// Performs a merge.
   ///
-  /// - `given`: the pool options that were given to this run. Options recorded in a journal are
-  ///   only in the request.
+  /// If a pool is active, the thin device is kept unchanged and a metadata snapshot is held in the
+  /// meantime.
+  ///
+  /// - `given`: the pool options specified for this run. Pool options that were recorded in a
+  ///   journal appear only in `request`.
   func run(_ request: MergeRequest, given: PoolOptions) throws(MergeError) -> MergeReport {
     let begin = environment.clock.now()
     let origin = environment.originSession()

@@ -297,7 +297,7 @@ struct MergePreparation: ~Copyable {
   /// Decides again, from the current state, which changes are needed, and makes all of them except
   /// the snapshot.
   ///
-  /// - Returns: How the origin must be opened to keep all other users off it.
+  /// - Returns: The kind of access that keeps all other users off the origin.
   func apply() throws(MergeError) -> OriginUse {
     if let session, let quiescence {
       session.thinDeviceName = request.source.deviceName

@@ -13,8 +13,7 @@ package struct MergeConfiguration: Sendable {
   /// The state of the merge as recorded by earlier runs.
   package var state: JournalState
   package var trustsEarlierRuns: Bool
-  /// True if the source is a copy of the one that earlier runs merged from. The copy may lack some
-  /// of the data.
+  /// True if the source is a copy, possibly incomplete, of the one that earlier runs merged from.
   package var sourceIsCopy = false
   /// True if the source is known to be the one that earlier runs merged from, even if it has been
   /// written to since.
@@ -44,8 +43,9 @@ package struct MergeConfiguration: Sendable {
   }
 }
 
-/// One run of a merge, from the first transfer to the `finished` record. It performs the sweeps
-/// over the plan, in order, on open devices and an open journal.
+/// One run of a merge, from the first transfer to the `finished` record.
+///
+/// It performs the sweeps over the plan, in order, on open devices and an open journal.
 package struct MergeSweeps<
   IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable
 >: ~Copyable {

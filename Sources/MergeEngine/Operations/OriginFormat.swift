@@ -63,8 +63,9 @@ extension OpenDevices {
     return DiskFormat(first: first, last: last ?? [])
   }
 
-  /// Reads from a file, bypassing the page cache. Returns fewer bytes if the file ends early, and
-  /// nil after a read error.
+  /// Reads from a file, bypassing the page cache.
+  ///
+  /// Returns fewer bytes if the file ends early, and nil after a read error.
   private func bytes(
     of file: OpenFile, as name: IOFile, from byteOffset: UInt64, count: Int,
     in environment: Environment

@@ -20,8 +20,8 @@ struct PlanOperation {
 
   /// Plans the work that ``MergeOperation`` performs for a request.
   ///
-  /// - `given`: the pool options that were given to this run. Options recorded in a journal are
-  ///   only in the request.
+  /// - `given`: the pool options specified for this run. Pool options that were recorded in a
+  ///   journal appear only in `request`.
   func plan(_ request: MergeRequest, given: PoolOptions) throws(MergeError) -> PlanReport {
     let pools = ActivePools(environment: environment)
     let onlyCompares = FinishedMergeComparison(environment: environment).isAllOf(request)

@@ -51,8 +51,10 @@ struct PlannedMerge {
       .roundedUp(toMultipleOf: JournalEncoder.appendAlignmentByteCount)
   }
 
-  /// Adds the blocks that abandoned merges left on the origin. For a resumed merge, they are taken
-  /// from its journal's header; otherwise, they include those of the merges that this one abandons.
+  /// Adds the blocks that abandoned merges left on the origin.
+  ///
+  /// For a resumed merge, those blocks are taken from the journal's header. Otherwise, they include
+  /// the blocks of merges that this merge abandons.
   mutating func addRemnants(
     of slot: JournalSlot, givenUp: [OpenFile], _ marks: OriginMarks, _ journals: JournalStore
   ) {

@@ -1,4 +1,4 @@
-/// A merge that is recorded in a journal and can be resumed from it.
+/// A merge that was read from its journal in order to be resumed.
 public struct RecordedMerge {
   /// The progress and devices of the recorded merge.
   public let status: StatusReport

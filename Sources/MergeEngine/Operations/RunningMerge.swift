@@ -137,8 +137,8 @@ struct RunningMerge: ~Copyable {
       result.canBeResumed = places.hasJournal && !sweeps.isJournalRefuted
     }
     if result.state == .finished {
-      // Releasing the journal's unused space may fail: a journal that keeps the space is just as
-      // valid.
+      // It does not matter if the journal's unused space cannot be released: a journal that keeps
+      // the space is just as valid.
       try? journal.file.setByteCount(sweeps.journalByteCount)
     }
     result.writtenByteCount = sweeps.writtenByteCount
@@ -185,8 +185,8 @@ struct RunningMerge: ~Copyable {
     session?.mergeIsFinished(of: request.source, in: key)
   }
 
-  /// Compares all merged data on the target with the source, and records in the journal if they
-  /// match.
+  /// Compares all merged data on the target with the source and, if they match, records that in the
+  /// journal.
   private mutating func readBack() throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
     let comparison = try sweeps.compare()

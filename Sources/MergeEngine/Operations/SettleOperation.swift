@@ -5,7 +5,7 @@ internal import SystemPackage
 struct SettleOperation {
   let environment: Environment
 
-  // MARK: Looking
+  // MARK: Listing
 
   /// Implements ``Merger/leftovers(pool:)``.
   func leftovers(pool name: String?) throws(MergeError) -> Leftovers {
@@ -57,7 +57,7 @@ struct SettleOperation {
     return try? environment.reader(metadata).liveDevices(ids)
   }
 
-  /// Returns all journals that can be found of unfinished merges from a pool's thin devices.
+  /// Returns the unfinished merges of a pool's thin devices, as far as their journals can be found.
   private func journals(
     of target: PoolTarget, _ devices: MappedDevices
   ) -> [PoolLeftovers.Journal] {

@@ -95,8 +95,8 @@ struct VerifyOperation {
       // An unreadable journal does not prevent the comparison.
       guard FileSystem.exists(path),
         let status = try? StatusOperation(environment: environment).status(journalPath: path),
-        // While the handover of a finished merge is in progress, its journal is locked and appears
-        // to belong to a running merge.
+        // During the handover of a finished merge, the merge's journal is locked, so the merge
+        // appears to be running.
         status.runCount > 0, status.finishedSeconds == nil,
         [.running, .stopped, .givenUp].contains(status.state)
       else { continue }
@@ -156,8 +156,8 @@ struct VerifyOperation {
 }
 
 extension JournalHeader {
-  /// Returns whether the journal records the same thin device with different mappings, so its merge
-  /// cannot be resumed.
+  /// Returns whether the journal was written for the same thin device as `plan` but for different
+  /// mappings, which means that its merge cannot be resumed.
   ///
   /// - `source`: the source that `plan` was read from.
   fileprivate func isOfEarlierMappings(
