@@ -3,6 +3,8 @@ struct ComparisonQueue: ~Copyable {
   var io: LinuxAIO
   let shape: PipelineShape
 
+  /// Creates a queue for comparing a target with a source or with a journal.
+  ///
   /// - `largest`: the size of the largest transfer in bytes.
   /// - `data`: the data device; nil if only the target is read.
   /// - Throws: `MergeError` if the system has no memory or no I/O requests left.

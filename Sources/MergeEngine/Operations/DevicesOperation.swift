@@ -26,7 +26,7 @@ struct DevicesOperation {
   /// Lists the thin devices in a pool's held metadata without locking the pool or changing
   /// anything.
   ///
-  /// - Throws: `MergeError`, including when a pool is active but no metadata is held.
+  /// - Throws: `MergeError`, including if the pool is active but no metadata is held.
   func devicesAsTheyAre(
     metadataPath: String, mappings: MergeSource.Mappings
   ) throws(MergeError) -> [ThinDevice] {

@@ -25,7 +25,7 @@ struct FinishedMergeComparison {
     of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile, journalPath: String?
   ) -> StatusReport? {
     let identity = DeviceIdentity(origin)
-    // If two journals exist, the callers that need one refuse them.
+    // If there are two journals, the error is reported by the callers that need one.
     guard let usualPath = try? environment.journals.usualPath(of: origin) else { return nil }
     let dataIdentity = DeviceIdentity(data)
     func isOfSameDevices(_ header: JournalHeader) -> Bool {

@@ -122,8 +122,8 @@ struct HandoverOperation {
   /// Records the steps in the journal and, if the thin volume still exists, checks that none of its
   /// data would be lost.
   ///
-  /// The journal records whether the volume was active before the volume is deactivated, so that a
-  /// resumed run can tell.
+  /// Before the volume is deactivated, the journal records whether it was active, so that a resumed
+  /// run can tell.
   ///
   /// - Returns: The steps, and a closure that reports whether any mapped device was created or
   ///   removed since the thin volume was compared. The closure is nil if the thin volume no longer

@@ -20,6 +20,9 @@ struct MergePlaces {
   /// it.
   var hasJournal: Bool { journal.isStillAtItsPath }
 
+  /// Checks that the merge's paths still lead to its files, and that the origin has not become
+  /// shorter.
+  ///
   /// - Throws: `MergeError` (`stopped`) if a path now leads to a different file or to none, or if
   ///   the origin has become shorter.
   func check() throws(MergeError) {
@@ -27,8 +30,8 @@ struct MergePlaces {
     try origin.check(journalPath: journal.path)
   }
 
-  /// Returns the error to report for a stopped merge: the given error, combined with the loss of
-  /// the journal if that was lost too.
+  /// Returns the error to report for a stopped merge, which includes the loss of the journal if the
+  /// journal was lost too.
   func stopped(by error: MergeError) -> MergeError {
     guard !hasJournal, ![.journalGone, .journalMoved].contains(error.code), error.kind != .bug
     else { return error }

@@ -51,6 +51,8 @@ struct MergePreparation: ~Copyable {
   /// The error that prevents the merge from using its journal.
   private(set) var journalRefusal: MergeError?
 
+  /// Plans and checks the requested merge.
+  ///
   /// - Throws: `MergeError`: any refusal of the merge or, if the purpose is `looking`, only an
   ///   error that prevents the merge from being planned.
   init(
@@ -337,8 +339,8 @@ struct MergePreparation: ~Copyable {
   func journal(clearing marks: OriginMarks, byteCountMax: UInt64) throws(MergeError) -> OpenJournal
   {
     if let found = slot.journalOfSameMerge { return found }
-    // Settled marks are removed first: a journal that is moved away below may be the only record
-    // that explains a mark.
+    // Marks that no longer matter are removed first: a journal that is moved away below may be the
+    // only record that explains one of the marks.
     if !request.options.restarts { marks.removeSettled() }
     let taker = StatusReport.GivenUp(
       seconds: environment.secondsSince1970(), deviceID: planned.header.deviceID,
@@ -439,6 +441,8 @@ extension OpenJournal {
 }
 
 extension PoolState.MergeKey {
+  /// Creates the key of a merge onto the given origin.
+  ///
   /// - `origin`: the topmost layer of the origin.
   init(of origin: OpenFile, journalID: String?) {
     self.init(originName: DeviceIdentity.nameOrPlace(of: origin), journalID: journalID)

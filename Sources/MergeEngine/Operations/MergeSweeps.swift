@@ -71,6 +71,8 @@ package struct MergeSweeps<
   package var checkpointCount: UInt64 { checkpointer.checkpointCount }
   package var submitDuration: Duration { io.submitDuration }
 
+  /// Creates the sweeps of one run of a merge.
+  ///
   /// - `stream`: the runs of the source, which have been read once already.
   /// - `io`: the queue for the data device, the origin, and the journal, with nothing enqueued.
   /// - `checkpointInterval`: the time between checkpoints.

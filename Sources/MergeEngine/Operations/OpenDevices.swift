@@ -3,6 +3,8 @@ struct OpenDevices {
   let metadata: OpenFile
   let data: OpenFile
 
+  /// Opens and checks a source's metadata and data devices.
+  ///
   /// - Throws: `MergeError`, such as `busy` if the pool is inactive but another process is using
   ///   its metadata device.
   init(_ source: MergeSource) throws(MergeError) {

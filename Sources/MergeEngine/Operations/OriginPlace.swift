@@ -1,10 +1,13 @@
 /// The path of an origin as named in a report, and the files that the path must still lead to.
 struct OriginPlace {
   private let origin: OpenFile
-  /// The origin and the file under its loop devices, each only if its path led to it initially.
+  /// The origin and the file under its loop devices, omitting either one if no path led to it
+  /// initially.
   private let named: [OpenFile]
   private let byteCountMin: UInt64
 
+  /// Records which files the paths of an origin lead to.
+  ///
   /// - `backing`: the origin itself or, if it is a loop device, the file under it; nil for a disk.
   /// - `grownByteCount`: the new size of the origin in bytes; nil if it is not extended.
   init(_ origin: OpenFile, backing: OpenFile?, grownByteCount: UInt64? = nil) {
@@ -18,15 +21,18 @@ struct OriginPlace {
     byteCountMin = max(origin.byteCount, grownByteCount ?? 0)
   }
 
-  /// Creates the place of an origin that is only compared, not written.
+  /// Records which files the paths of an origin lead to, for an origin that is only compared.
   init(compared origin: OpenFile) {
     self.init(
       origin, backing: origin.kind == .blockDevice ? StorageExtent(origin).openFile() : nil)
   }
 
-  /// True if the origin's path led to it initially.
+  /// True if a path led to the origin initially.
   var isNamed: Bool { named.contains { $0.isSameFile(as: origin) } }
 
+  /// Checks that the origin's paths still lead to the same files, and that the origin has not
+  /// become shorter.
+  ///
   /// - `journalPath`: the path of the merge's journal; nil if the origin was only compared.
   /// - Throws: `MergeError` (`stopped`) if a path now leads to a different file or to none, or if
   ///   the origin has become shorter.

@@ -94,6 +94,8 @@ struct ResumeOperation {
       source: source, originPath: originPath, options: merge, resumed: journal)
   }
 
+  /// Refuses a finished merge, unless merging again was requested.
+  ///
   /// - Throws: `MergeError` (`refused`) if the merge has finished and merging again was not
   ///   requested.
   private func checkNotFinished(_ journal: OpenJournal, mergesAgain: Bool) throws(MergeError) {

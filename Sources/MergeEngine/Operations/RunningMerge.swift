@@ -207,6 +207,8 @@ extension ApprovedMerge {
 }
 
 extension MergeConfiguration {
+  /// Creates the configuration for a run of a planned merge.
+  ///
   /// - `target`: the origin, open at least for reading.
   /// - `recorded`: the header of the merge's journal.
   /// - `state`: the state of the merge as recorded by earlier runs.

@@ -10,7 +10,7 @@ extension MergeConfiguration {
   /// - `recorded`: the reader of the journal in its state at the start of the run.
   /// - Throws: `MergeError` (`journalConflict`) if, for at least nine in ten of these transfers,
   ///   the origin contains neither the recorded data nor the source's current data, or if the
-  ///   source differs from the record and nothing else identifies it.
+  ///   source differs from the record and nothing else shows that it is the recorded source.
   package func checkTarget<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable>(
     recorded: consuming JournalReader<IO>, _ stream: SegmentStream<Source>, _ io: inout IO,
     _ control: RunControl

@@ -4,6 +4,8 @@ struct TargetHoles {
   private let file: OpenFile
   private let interruption: Interruption
 
+  /// Prepares to check and allocate the holes in a target.
+  ///
   /// - `file`: the target, open at least for reading.
   init(_ file: OpenFile, interruption: Interruption) {
     self.file = file

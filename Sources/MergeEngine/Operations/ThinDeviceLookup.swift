@@ -1,4 +1,4 @@
-/// Finds thin devices by the names that users know them by.
+/// Finds thin devices by their user-visible names.
 struct ThinDeviceLookup {
   let environment: Environment
 
