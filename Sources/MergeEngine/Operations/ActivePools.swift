@@ -1,11 +1,11 @@
-/// Finds and takes the pools that are active on the devices of a source.
+/// Finds and locks the pools that are active on a source's devices.
 struct ActivePools {
   let environment: Environment
 
-  /// Returns the active pool on a source's metadata device, taken for this run; nil if no pool is
-  /// active on it.
+  /// Returns a session that locks the pool that is active on a source's metadata device; nil if no
+  /// pool is active on it.
   ///
-  /// Leftovers of an earlier run in the pool are undone, as far as `settling` requests.
+  /// Leftovers of an earlier run in the pool are undone, to the extent that `settling` requests.
   func session(
     for source: MergeSource, settling: PoolSession.Settling = .everything
   ) throws(MergeError) -> PoolSession? {
@@ -13,9 +13,10 @@ struct ActivePools {
       metadataPath: source.metadataPath, dataPath: source.dataPath, settling: settling)
   }
 
-  /// Returns the active pool on a metadata device, taken for this run.
+  /// Returns a session that locks the pool that is active on a metadata device; nil if no pool is
+  /// active on it.
   ///
-  /// - `dataPath`: nil where no data block is read.
+  /// - `dataPath`: the path of the pool's data device; nil if no data blocks will be read.
   func session(
     metadataPath: String, dataPath: String?, settling: PoolSession.Settling = .everything
   ) throws(MergeError) -> PoolSession? {
@@ -53,8 +54,8 @@ struct ActivePools {
         runChange: environment.runChange, note: environment.observer.note), settling: settling)
   }
 
-  /// Returns the refusal of a device that was given as one of a pool's devices and is not that
-  /// device.
+  /// Returns the error to report when a device was specified as one of a pool's devices but is not
+  /// that device.
   private func notOfPool(
     _ file: OpenFile, _ role: String, expected: DeviceNumber, _ pool: MappedDevice,
     _ devices: MappedDevices
@@ -64,21 +65,22 @@ struct ActivePools {
       sharesBlocks: StorageStack(file).overlaps(StorageStack(device: expected)))
   }
 
-  /// Returns the mapped devices; nil where device-mapper cannot be asked, but no pool can exist
-  /// over an image file.
+  /// Returns the mapped devices; nil if device-mapper cannot be queried but the metadata is an
+  /// image file that no pool can be using.
   private func devicesForSession(_ metadata: OpenFile) throws(MergeError) -> MappedDevices? {
     do throws(MergeError) {
       return try environment.mappedDevices()
     } catch {
-      // Without access to device-mapper, work on files that no loop device lies over is still
-      // allowed.
+      // Without access to device-mapper, only files that no loop device uses may be worked on.
       guard metadata.kind == .regularFile, LoopDevice.over(metadata) == nil else { throw error }
       return nil
     }
   }
 
-  /// Checks that no pool is active on the data device: the pool could reuse blocks that a copy of
-  /// its metadata still maps.
+  /// Checks that no active pool uses the data device.
+  ///
+  /// Such a pool could reuse blocks that the given metadata, if it is a copy of the pool's
+  /// metadata, still maps.
   private func checkNoPool(
     onData path: String, _ devices: MappedDevices
   ) throws(MergeError) {
@@ -94,10 +96,12 @@ struct ActivePools {
     throw .poolActiveOnData(path, pool: pool.name)
   }
 
-  /// Runs a read-only body with the source's active pool taken, if a pool is active on it; all
-  /// holds are released at the end.
+  /// Runs a read-only closure while the source's active pool, if there is one, is locked.
   ///
-  /// - `settling`: the leftovers of earlier runs to undo; nil for those that block the reading.
+  /// All holds are released at the end.
+  ///
+  /// - `settling`: the leftovers of earlier runs to undo; nil to undo only those that prevent the
+  ///   mappings from being read.
   func withSession<Result>(
     for source: MergeSource, isResumed: Bool = false,
     settling: PoolSession.Settling? = nil,
@@ -112,8 +116,8 @@ struct ActivePools {
     return try body(session)
   }
 
-  /// Runs a read-only body with a pool's metadata snapshot held, if a pool is active on the
-  /// source's metadata.
+  /// Runs a read-only closure while a metadata snapshot of the pool is held, if a pool is active on
+  /// the source's metadata device.
   func withMetadataSnapshot<Result>(
     _ source: MergeSource, _ body: (MergeSource, PoolSession?) throws(MergeError) -> Result
   ) throws(MergeError) -> Result {
@@ -124,7 +128,8 @@ struct ActivePools {
     }
   }
 
-  /// Runs a body that reads metadata but no data block, with the pool's metadata snapshot held.
+  /// Runs a closure that reads metadata but no data blocks, while a metadata snapshot of the pool
+  /// is held if a pool is active on the metadata device.
   func withMetadataSnapshot<Result>(
     of metadataPath: String, _ wanted: MergeSource.Mappings, ignoresNeedsCheck: Bool,
     _ body: (MergeSource.Mappings) throws(MergeError) -> Result
@@ -139,7 +144,8 @@ struct ActivePools {
     return try body(session.holdForListing(wanted, ignoresNeedsCheck: ignoresNeedsCheck))
   }
 
-  /// Notes that options for active pools have no effect where no pool is active.
+  /// Reports in a note that options for active pools were given but have no effect because no pool
+  /// is active.
   func noteIfUnused(_ options: PoolOptions) {
     guard options.allowsOpenThinDevice || options.mergesThinDeviceItself || options.reactivates
     else {
@@ -148,11 +154,12 @@ struct ActivePools {
     environment.observer.note(.poolOptionsUnused())
   }
 
-  /// Checks that the mappings need no active pool, which a metadata snapshot of the run's own does.
+  /// Checks that the mappings can be read without an active pool, which is not possible if the run
+  /// is to take its own metadata snapshot.
   ///
-  /// - `isResumed`: the merge is resumed, so its pool was active before and may not be up yet after
-  ///   a reboot.
-  /// - Throws: `MergeError` where they need one.
+  /// - `isResumed`: true if the merge is being resumed. In that case, its pool was active earlier
+  ///   and may simply not be active yet after a reboot.
+  /// - Throws: `MergeError` if the mappings require an active pool.
   func checkNeedsNoPool(
     _ wanted: MergeSource.Mappings, of metadataPath: String, isResumed: Bool = false
   ) throws(MergeError) {

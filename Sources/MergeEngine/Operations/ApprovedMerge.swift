@@ -1,7 +1,7 @@
-/// An approved merge, from which alone a ``RunningMerge`` can be created.
+/// A merge that has been approved; only such a merge can become a ``RunningMerge``.
 struct ApprovedMerge: ~Copyable {
   let preparation: MergePreparation
-  /// The start of the merge, moved forward by the time that the answer took.
+  /// The time at which the merge started, moved forward by the time spent waiting for approval.
   let begin: Duration
 
   fileprivate init(_ preparation: consuming MergePreparation, begin: Duration) {
@@ -11,10 +11,10 @@ struct ApprovedMerge: ~Copyable {
 }
 
 extension MergePreparation {
-  /// Asks for approval of the merge.
+  /// Asks the observer to approve the merge.
   ///
-  /// - `begin`: the start of the merge.
-  /// - Throws: `MergeError` (`refused`) if the answer is no.
+  /// - `begin`: the time at which the merge started.
+  /// - Throws: `MergeError` (`refused`) if the merge is not approved.
   consuming func approved(begin: Duration) throws(MergeError) -> ApprovedMerge {
     let asked = environment.clock.now()
     guard environment.observer.approve(report) else {

@@ -1,11 +1,12 @@
-/// The last checks of an approved merge, made before anything is changed; planning makes them too.
+/// The final checks of an approved merge, made before anything is changed. Planning a merge makes
+/// them too.
 extension MergePreparation {
-  /// Checks that the origin and the journal have room, allocates memory and requests, and checks
-  /// that the origin has the data that earlier runs recorded.
+  /// Checks that there is enough disk space for the origin and the journal, allocates memory and
+  /// I/O requests, and checks that the origin contains the data that earlier runs recorded.
   ///
-  /// - Returns: The queue on data device and origin; the origin is open for reading.
-  /// - Throws: `MergeError` (`refused`, `journalConflict`), also `stopped` where the check was
-  ///   interrupted.
+  /// - Returns: The I/O queue for the data device and the origin, which is open for reading.
+  /// - Throws: `MergeError`: `refused` or `journalConflict` if a check fails, `stopped` if a check
+  ///   was interrupted.
   func readyQueue() throws(MergeError) -> LinuxAIO {
     try checkRoom()
     var queue = try takenQueue()
@@ -13,7 +14,7 @@ extension MergePreparation {
     return queue
   }
 
-  /// Repeats the checks for a new plan, and allocates more memory only where that plan needs it.
+  /// Repeats the checks for a new plan, and allocates more memory only if that plan needs it.
   func readyAgain(_ queue: inout LinuxAIO) throws(MergeError) {
     try checkRoom()
     if queue.slabByteCount < slabByteCount { queue = try takenQueue() }
@@ -32,8 +33,8 @@ extension MergePreparation {
   private var slabByteCount: Int {
     let transfer = request.options.transfer
     let recorded = slot.journalOfSameMerge?.state.entryByteCountMax ?? 0
-    // A thin device that is written to until its snapshot is created is planned again, with
-    // transfers of any size.
+    // If a thin device is written to before its snapshot is created, the merge is planned again,
+    // and transfers of the new plan can be as large as the I/O size.
     let planned =
       quiescence?.changesThinDevice == true
       ? transfer.ioByteCount : planned.plan.transferByteCountMax

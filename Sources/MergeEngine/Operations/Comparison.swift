@@ -1,11 +1,13 @@
-/// A queue for comparing, and the shape of the pipeline that uses it.
+/// An I/O queue for a comparison, and the shape of the pipeline that uses it.
 struct ComparisonQueue: ~Copyable {
   var io: LinuxAIO
   let shape: PipelineShape
 
-  /// - `largest`: bytes of the largest transfer.
-  /// - `data`: nil where only the target is read.
-  /// - Throws: `MergeError` where the system has no memory or no requests left.
+  /// Creates a queue for comparing a target with a source or with a journal.
+  ///
+  /// - `largest`: the size of the largest transfer in bytes.
+  /// - `data`: the data device; nil if only the target is read.
+  /// - Throws: `MergeError` if the system has no memory or no I/O requests left.
   init(
     _ transfer: TransferOptions, largest: UInt64, dataBlockByteCount: UInt64, data: OpenFile?,
     target: OpenFile, cuts: TransferCuts, in environment: Environment
@@ -27,14 +29,14 @@ struct ComparisonQueue: ~Copyable {
   }
 }
 
-/// The result of comparing the origin with its source or with a journal.
+/// The result of comparing an origin with its source or with a journal.
 package struct Comparison: Sendable {
   package var comparedByteCount: UInt64
   package var differences: Differences
   package var unreadable: RangeSet
   package var end: PipelineEnd
 
-  /// Compares the whole plan, source against origin.
+  /// Compares the source with the origin, covering all data of the plan.
   package static func ofPlan<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable>(
     _ stream: SegmentStream<Source>, total: UInt64, shape: PipelineShape, targetPath: String,
     _ io: inout IO, _ control: RunControl
@@ -49,7 +51,7 @@ package struct Comparison: Sendable {
       unreadable: pass.unreadable, end: pass.end)
   }
 
-  /// Compares the origin with the checksums that a journal recorded.
+  /// Compares the origin with the checksums that are recorded in a journal.
   package static func ofJournal<IO: BlockIO & ~Copyable>(
     _ reader: consuming JournalReader<IO>, _ state: JournalState, shape: PipelineShape,
     targetPath: String, _ io: inout IO, _ control: RunControl
@@ -71,22 +73,24 @@ package struct Comparison: Sendable {
   }
 }
 
-/// The differences of source and origin from the records of both in a journal.
+/// The result of comparing both the source and the origin with what a journal recorded for them.
 package struct RecordedComparison: Sendable {
   package var comparedByteCount: UInt64
   package var sourceDifferences: Differences
   package var targetDifferences: Differences
-  /// Transfers that were compared with a recorded checksum.
+  /// The number of transfers that were compared with a recorded checksum.
   package var recordedCount: Int
-  /// Transfers among `recordedCount` whose source differs from the record.
+  /// The number of transfers, among those in `recordedCount`, whose source data differs from the
+  /// record.
   package var changedSourceCount: Int
-  /// Transfers among `recordedCount` that the origin has neither as recorded nor as the source is
-  /// now.
+  /// The number of transfers, among those in `recordedCount`, for which the origin contains neither
+  /// the recorded data nor the source's current data.
   package var missingOnTargetCount: Int
   package var unreadable: RangeSet
   package var end: PipelineEnd
 
-  /// Compares all data that a journal recorded; writes nothing.
+  /// Compares the source and the origin with all data that a journal recorded, without writing
+  /// anything.
   package static func of<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable>(
     _ pieces: consuming JournaledPieces<IO>, _ stream: SegmentStream<Source>, total: UInt64,
     shape: PipelineShape, targetPath: String, _ io: inout IO, _ control: RunControl
@@ -100,7 +104,8 @@ package struct RecordedComparison: Sendable {
         progress: Comparison.verifying(total)))
   }
 
-  /// Compares the first pieces that a journal recorded, without reporting progress; writes nothing.
+  /// Compares the source and the origin with the first pieces that a journal recorded, without
+  /// writing anything or reporting progress.
   package static func of<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable>(
     first pieces: consuming FirstPieces<JournaledPieces<IO>>, _ stream: SegmentStream<Source>,
     shape: PipelineShape, targetPath: String, _ io: inout IO, _ control: RunControl

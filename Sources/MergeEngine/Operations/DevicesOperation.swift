@@ -2,7 +2,7 @@
 struct DevicesOperation {
   let environment: Environment
 
-  /// Lists as ``Merger/devices(metadataPath:mappings:ignoresNeedsCheck:)`` does.
+  /// Implements ``Merger/devices(metadataPath:mappings:ignoresNeedsCheck:)``.
   func devices(
     metadataPath: String, mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool
   ) throws(MergeError) -> [ThinDevice] {
@@ -13,7 +13,7 @@ struct DevicesOperation {
     }
   }
 
-  /// Lists as ``Merger/devices(pool:mappings:ignoresNeedsCheck:)`` does.
+  /// Implements ``Merger/devices(pool:mappings:ignoresNeedsCheck:)``.
   func devices(
     pool name: String, mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool
   ) throws(MergeError) -> [ThinDevice] {
@@ -23,9 +23,10 @@ struct DevicesOperation {
       mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
   }
 
-  /// Lists the held metadata without taking the pool; changes nothing.
+  /// Lists the thin devices in a pool's held metadata without locking the pool or changing
+  /// anything.
   ///
-  /// - Throws: `MergeError` also where no metadata is held in an active pool.
+  /// - Throws: `MergeError`, including if the pool is active but no metadata is held.
   func devicesAsTheyAre(
     metadataPath: String, mappings: MergeSource.Mappings
   ) throws(MergeError) -> [ThinDevice] {

@@ -1,28 +1,31 @@
-/// Finds a merge that an earlier run finished, and compares it; no data is written.
+/// Finds a merge that an earlier run finished, and compares its source and origin without writing
+/// any data.
 struct FinishedMergeComparison {
   let environment: Environment
 
-  /// Finds a finished merge as ``Merger/finishedMerge(of:onto:journalPath:)`` does.
+  /// Implements ``Merger/finishedMerge(of:onto:journalPath:)``.
   func find(
     _ source: MergeSource, onto originPath: String, journalPath: String?
   ) -> StatusReport? {
-    // Errors are reported by the callers that need the device or the journal.
+    // Errors are reported later by the callers that need the device or the journal.
     guard let origin = try? OpenFile(originPath, role: "origin", access: .readOnly),
       let data = try? OpenFile(source.dataPath, role: "data device", access: .readOnly)
     else { return nil }
     return find(of: source.deviceID, data, onto: origin, journalPath: journalPath)
   }
 
-  /// Finds a finished merge by the journal at the chosen path or, where no merge of these devices
-  /// has started there, at the default path or at a path that a mark on the origin names.
+  /// Finds a finished merge by the journal at the chosen path.
   ///
-  /// So a finished merge is recognized even with a new journal path or under another name of the
-  /// origin.
+  /// If no merge of these devices was started with that journal, the journal at the default path is
+  /// tried, and then the journals that are named by marks on the origin.
+  ///
+  /// A finished merge is therefore recognized even if a new journal path was chosen or the origin
+  /// now has another name.
   func find(
     of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile, journalPath: String?
   ) -> StatusReport? {
     let identity = DeviceIdentity(origin)
-    // Two journals are refused by the callers that need one.
+    // If there are two journals, the error is reported by the callers that need one.
     guard let usualPath = try? environment.journals.usualPath(of: origin) else { return nil }
     let dataIdentity = DeviceIdentity(data)
     func isOfSameDevices(_ header: JournalHeader) -> Bool {
@@ -38,7 +41,7 @@ struct FinishedMergeComparison {
     if let chosen = journalPath.map(FileSystem.absolute), chosen != usualPath,
       FileSystem.exists(chosen)
     {
-      // An unusable journal is refused by the callers that need it.
+      // An unusable journal is refused later by the callers that need it.
       guard let journal = try? environment.journals.look(at: chosen) else { return nil }
       if journal.state.attemptCount > 0, isOfSameDevices(journal.header) {
         return finished(at: chosen)
@@ -47,8 +50,8 @@ struct FinishedMergeComparison {
     return finished(at: usualPath) ?? findByMark(of: deviceID, data, onto: origin)
   }
 
-  /// Returns a finished merge of another thin device that the journal at the default path records;
-  /// nil for none.
+  /// Returns a finished merge of another thin device if the journal at the default path records
+  /// one; nil otherwise.
   func findOther(than deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile) -> StatusReport? {
     guard let path = try? environment.journals.usualPath(of: origin), FileSystem.exists(path),
       let journal = try? environment.journals.open(path), journal.state.isFinished,
@@ -71,16 +74,18 @@ struct FinishedMergeComparison {
     ).map { StatusReport($0.state, $0.header, isRunning: false, journalPath: $0.file.path) }
   }
 
-  /// Returns whether the requested merge is finished, so that it is only compared.
+  /// Returns whether the requested merge has already finished, which means that it only needs to be
+  /// compared.
   func isAllOf(_ request: MergeRequest) -> Bool {
     let options = request.options
     guard request.resumed == nil, !options.restarts, !options.mergesAgain else { return false }
     return find(request.source, onto: request.originPath, journalPath: options.journalPath) != nil
   }
 
-  /// Compares source and origin, each with the data that the finished merge recorded.
+  /// Compares both the source and the origin with the data that the finished merge recorded.
   ///
-  /// The devices stay unchanged: the thin device may be active, and the origin read-only or in use.
+  /// The devices are not modified, so the thin device may be active, and the origin may be
+  /// read-only or in use.
   func compare(_ request: MergeRequest) throws(MergeError) -> MergeReport {
     try ActivePools(environment: environment).withSession(
       for: request.source, settling: .everything
@@ -100,10 +105,11 @@ struct FinishedMergeComparison {
     }
   }
 
-  /// Compares a prepared merge with the records in the journal of the finished one.
+  /// Compares the source and origin of a prepared merge with the records in the finished merge's
+  /// journal.
   ///
-  /// - Throws: `MergeError`: `journalConflict` where source or origin changed, `stopped` where not
-  ///   everything could be compared.
+  /// - Throws: `MergeError`: `journalConflict` if the source or origin has changed, `stopped` if
+  ///   not everything could be compared.
   func compare(
     _ preparation: consuming MergePreparation, with journal: OpenJournal
   ) throws(MergeError) -> MergeReport {
@@ -115,7 +121,8 @@ struct FinishedMergeComparison {
     guard let finishedSeconds = journal.state.finishedSeconds else {
       throw .journalLocked(journalPath)
     }
-    // A run may have been killed after recording that it is finished and before replacing its mark.
+    // An earlier run may have been killed after recording that the merge had finished but before
+    // replacing its mark.
     environment.marks(of: origin).finish(journal)
     var result = MergeReport(
       plan: preparation.report,
@@ -148,7 +155,7 @@ struct FinishedMergeComparison {
       throw error
     }
     try place.check()
-    // A run may have been killed before it released its source.
+    // An earlier run may have been killed before it released its source.
     session?.hold.isNotNeeded(for: source.readID)
     session?.mergeIsFinished(
       of: source, in: PoolState.MergeKey(of: origin, journalID: journal.id))
@@ -168,14 +175,15 @@ struct FinishedMergeComparison {
 }
 
 extension MergePreparation {
-  /// The error that keeps a finished merge from being compared; nil for none.
+  /// The error that prevents a finished merge from being compared; nil if there is none.
   var refusalOfComparing: MergeError? {
     journalRefusal ?? (finishedJournal == nil ? .journalLocked(planned.journalPath) : nil)
   }
 }
 
 extension RecordedComparison {
-  /// Returns the error that keeps source and origin from being reported as equal; nil for none.
+  /// Returns the error that prevents the source and the origin from being reported as equal; nil if
+  /// there is none.
   func error(
     sourceName: String, originPath: String, journalPath: String, plannedByteCount: UInt64
   ) -> MergeError? {
@@ -210,7 +218,8 @@ extension Differences {
 }
 
 extension MarkedMerge {
-  /// Returns the journal that matches this thin device, data device and origin; nil if none does.
+  /// Returns the journal that matches the given thin device, data device, and origin; nil if none
+  /// does.
   static func journal(
     of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile, among merges: [MarkedMerge],
     dataIsTheSame: Bool = false
@@ -226,8 +235,8 @@ extension MarkedMerge {
     return nil
   }
 
-  /// Returns the refusal of a merge that is finished according to this mark and cannot be compared;
-  /// nil for another merge.
+  /// Returns the error that refuses the requested merge because this mark shows that it has
+  /// finished and cannot be compared; nil if the mark belongs to another merge.
   ///
   /// - `match`: the requested merge.
   func refusal(of match: JournalMatch, onto originPath: String) -> MergeError? {

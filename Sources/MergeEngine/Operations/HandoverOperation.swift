@@ -1,18 +1,19 @@
 internal import SystemPackage
 
-/// Replaces an LVM thin volume whose merge is finished by its external origin.
+/// Replaces an LVM thin volume with its external origin after the merge has finished.
 ///
-/// All steps are recorded in the journal before the first one is taken, and each step is looked up
-/// in LVM's metadata before it is taken. An interrupted handover therefore resumes at the first
-/// step that is not done.
+/// All steps are recorded in the journal before the first one is taken, and LVM's metadata is
+/// checked before each step to see whether the step is already done. An interrupted handover
+/// therefore resumes at the first step that is not done.
 struct HandoverOperation {
   let environment: Environment
 
   /// Plans the handover of a requested merge.
   ///
-  /// - `volumes`: LVM's data on the users of the origin; nil where there is none.
-  /// - Throws: `MergeError` (`refused`) where the thin device or the origin is no LVM volume, where
-  ///   anything besides the thin volume would be lost, or where part of the thin volume would not
+  /// - `volumes`: LVM's data about the volumes that use the origin; nil if no such data is
+  ///   available.
+  /// - Throws: `MergeError` (`refused`) if the thin device or the origin is not an LVM volume, if
+  ///   anything other than the thin volume would be lost, or if part of the thin volume would not
   ///   be merged.
   func plan(
     _ request: MergeRequest, _ volumes: VolumesOnOrigin?
@@ -28,9 +29,9 @@ struct HandoverOperation {
     return try merged.handover(takesName: request.options.takesName, staysActive: false)
   }
 
-  /// Returns the remaining steps of a merge's handover; changes nothing.
+  /// Returns the remaining steps of a merge's handover, without changing anything.
   ///
-  /// - Throws: `MergeError` as ``run(_:takesName:)`` does before it compares.
+  /// - Throws: The errors that ``run(_:takesName:)`` throws before it starts the comparison.
   func plan(_ journalPath: String, takesName: Bool) throws(MergeError) -> PlannedHandover {
     let journal = try environment.journals.look(at: journalPath)
     let recorded = journal.state.handover
@@ -47,12 +48,13 @@ struct HandoverOperation {
       thinVolumeIsThere: true)
   }
 
-  /// Plans a handover as a dry run, which also checks that the thin volume is closed.
+  /// Plans a handover as a dry run, and also checks that no process has the thin volume open.
   ///
-  /// A real run leaves that check to LVM, which waits for a process that has the volume open only
-  /// for a moment.
+  /// A real run leaves that check to LVM, which retries if a process has the volume open only
+  /// briefly.
   ///
-  /// - Throws: `MergeError` as the plan does; `busy` where a process has the thin volume open.
+  /// - Throws: The errors of ``plan(_:takesName:)``, and `MergeError` (`busy`) if a process has the
+  ///   thin volume open.
   func rehearse(_ journalPath: String, takesName: Bool) throws(MergeError) -> PlannedHandover {
     let planned = try plan(journalPath, takesName: takesName)
     let thin = planned.handover.thin
@@ -64,8 +66,8 @@ struct HandoverOperation {
     return planned
   }
 
-  /// Returns the handover of a merge, for users who carry it out by hand; nil where it would be
-  /// refused.
+  /// Returns the handover of a merge, for users who want to carry it out by hand; nil if the
+  /// handover would be refused.
   func proposal(_ journalPath: String) -> VolumeHandover? {
     do throws(MergeError) {
       let header = try environment.journals.look(at: journalPath).header
@@ -77,15 +79,15 @@ struct HandoverOperation {
     }
   }
 
-  /// Takes all remaining steps.
+  /// Performs all remaining steps of the handover.
   ///
-  /// The thin volume is deactivated and completely compared with the origin before it is removed,
-  /// so no data of a removed volume is missing on the origin.
+  /// The thin volume is deactivated and fully compared with the origin before it is removed, so
+  /// removing it cannot lose data that the origin lacks.
   ///
-  /// - `takesName`: whether the origin gets the thin volume's name; if an earlier run recorded
-  ///   true, the origin gets it in any case.
+  /// - `takesName`: true to rename the origin to the thin volume's name. The origin is also renamed
+  ///   if an earlier run recorded true.
   /// - Returns: The completed handover.
-  /// - Throws: `MergeError`: `refused` or `busy` where nothing was changed; `stopped` where a step
+  /// - Throws: `MergeError`: `refused` or `busy` if nothing was changed; `stopped` if a step
   ///   failed.
   func run(_ journalPath: String, takesName: Bool) throws(MergeError) -> VolumeHandover {
     environment.makeActivatedVolumes().settle()
@@ -111,7 +113,7 @@ struct HandoverOperation {
       }
       throw error
     }
-    // The origin must stay active after this run ends.
+    // The origin must stay active after this run exits.
     if handover.staysActive { activateOrigin(handover) }
     try record(.handedOver(seconds: environment.secondsSince1970()), in: &journal)
     return handover
@@ -120,12 +122,12 @@ struct HandoverOperation {
   /// Records the steps in the journal and, if the thin volume still exists, checks that none of its
   /// data would be lost.
   ///
-  /// The active state of the volume is recorded before the volume is deactivated, so that a resumed
-  /// run knows it.
+  /// Before the volume is deactivated, the journal records whether it was active, so that a resumed
+  /// run can tell.
   ///
-  /// - Returns: The steps, and a check whether any mapped device was created or removed since the
-  ///   volume was deactivated; the check is nil where the volume is gone or the kernel has no such
-  ///   events.
+  /// - Returns: The steps, and a closure that reports whether any mapped device was created or
+  ///   removed since the thin volume was compared. The closure is nil if the thin volume no longer
+  ///   exists or the kernel does not report such events.
   private func begun(
     _ recorded: VolumeHandover?, takesName: Bool, in journal: inout OpenJournal
   ) throws(MergeError) -> (VolumeHandover, hasChanged: (() -> Bool)?) {
@@ -152,7 +154,7 @@ struct HandoverOperation {
     do throws(MergeError) {
       return (handover, try compare(handover, journal))
     } catch {
-      // The volume stays unchanged. A retry would end in the same error, so the handover is
+      // The volume is left unchanged. A retry would fail with the same error, so the handover is
       // dropped.
       if handover.staysActive { activate(handover.thin) }
       try? record(.handoverDropped(seconds: environment.secondsSince1970()), in: &journal)
@@ -177,13 +179,13 @@ struct HandoverOperation {
     }
   }
 
-  /// Checks again right before the volume is removed, since other LVM commands may have run
-  /// meanwhile.
+  /// Checks again, right before the thin volume is removed, that it is still unused; other LVM
+  /// commands may have run since the comparison.
   private func checkStillUnused(
     _ handover: VolumeHandover, _ volumes: LogicalVolumes, _ hasChanged: (() -> Bool)?
   ) throws(MergeError) {
-    // A write into an exclusively owned block does not move the root. But no process can write
-    // without activating the volume.
+    // A write to a block that is not shared does not change the root of the thin device's mappings.
+    // But no process can write to the volume without activating it first.
     guard hasChanged?() == false else {
       throw .volumeNotAllMerged(
         handover.thinFullName, handover.originFullName,
@@ -201,8 +203,8 @@ struct HandoverOperation {
 
   /// Compares all data of the thin volume with the origin while both are protected from writes.
   ///
-  /// - Returns: A check whether any mapped device was created or removed since; nil where the
-  ///   kernel has no such events.
+  /// - Returns: A closure that reports whether any mapped device was created or removed since the
+  ///   comparison; nil if the kernel does not report such events.
   private func compare(
     _ handover: VolumeHandover, _ journal: OpenJournal
   ) throws(MergeError) -> (() -> Bool)? {
@@ -233,8 +235,10 @@ struct HandoverOperation {
     return hasChanged
   }
 
-  /// Compares while a snapshot of the thin volume makes every write to it leave a trace, if the
-  /// pool can create one.
+  /// Compares the thin device with the origin.
+  ///
+  /// If the pool can create a snapshot, one is kept during the comparison so that any write to the
+  /// thin device can be detected.
   private func compare(
     _ found: ResolvedThinDevice, _ originPath: String, _ handover: VolumeHandover,
     _ session: PoolSession?
@@ -248,7 +252,8 @@ struct HandoverOperation {
       source, originPath, ExtentOptions(thinByteCount: found.thinByteCount), TransferOptions(),
       session)
     if let incomplete = report.incomplete { throw incomplete }
-    // The new watch starts before the last check of the old one, so no write falls between the two.
+    // The new watch starts before the old one is checked for the last time, so no write goes
+    // unnoticed between them.
     let hasChanged = environment.deviceMapper.watchForChanges()
     let hasWrite = session?.hasTracedWrite(to: source.deviceID) ?? hasChangedMeanwhile?()
     if let reason = report.reasonToKeep
@@ -259,8 +264,8 @@ struct HandoverOperation {
     return hasChanged
   }
 
-  /// Returns the path of the origin that was merged onto, checked to be the thin volume's origin in
-  /// LVM.
+  /// Returns the path of the origin that the merge wrote to, after checking that LVM lists it as
+  /// the thin volume's origin.
   private func originPath(
     _ handover: VolumeHandover, _ journal: OpenJournal
   ) throws(MergeError) -> String {
@@ -276,7 +281,7 @@ struct HandoverOperation {
     return path
   }
 
-  /// Activates the origin, which now takes the place of the guest's disk.
+  /// Activates the origin, which now serves as the guest's disk.
   private func activateOrigin(_ handover: VolumeHandover) {
     var origin = handover.origin
     if handover.takesName { origin.name = handover.thinName }
@@ -287,7 +292,7 @@ struct HandoverOperation {
     }
   }
 
-  /// Activates a volume that is not active; notes a failure.
+  /// Activates a volume if it is not active, and reports a failure as a note.
   private func activate(_ volume: KnownVolume) {
     guard (try? isActive(volume)) == false else { return }
     let end = environment.runChange(volume.activation)
@@ -307,8 +312,8 @@ struct HandoverOperation {
 
   // MARK: LVM's metadata
 
-  /// Returns the thin volume of a merge and its external origin, which may differ from the origin
-  /// that was merged onto.
+  /// Returns the thin volume of a merge and its external origin according to LVM, which may not be
+  /// the origin that the merge wrote to.
   private func volumes(_ header: JournalHeader) throws(MergeError) -> MergedVolumes {
     let name = header.thinDeviceName ?? "dev \(header.deviceID)"
     guard let data = header.thinVolume ?? VolumeUUIDs(identity: header.dataIdentity),
@@ -321,8 +326,8 @@ struct HandoverOperation {
     return merged
   }
 
-  /// Returns the remaining steps where the thin volume was removed by hand; nil where it still
-  /// exists, or where one of the two is no LVM volume.
+  /// Returns the remaining steps if the thin volume was removed by hand; nil if it still exists, or
+  /// if the thin device or the origin is not an LVM volume.
   private func rest(
     _ header: JournalHeader, takesName: Bool
   ) throws(MergeError) -> VolumeHandover? {
@@ -367,8 +372,8 @@ struct HandoverOperation {
 }
 
 extension VerifyReport {
-  /// The reason why the thin device is still needed, as part of a sentence; nil where all its data
-  /// is on the origin.
+  /// The reason the thin device is still needed, as part of a sentence; nil if all its data is on
+  /// the origin.
   fileprivate var reasonToKeep: String? {
     if differingByteCount > 0 { return "\(differingByteCount.formattedByteCount) differ" }
     if !unreadable.isEmpty { return "some of the data cannot be read" }

@@ -1,8 +1,8 @@
-/// Finds the journal of a merge by the names of its devices.
+/// Finds a merge's journal by the names of the merge's devices.
 struct JournalLookup {
   let environment: Environment
 
-  /// Resolves a name as ``Merger/journalPath(named:)`` does.
+  /// Implements ``Merger/journalPath(named:)``.
   func path(named text: String) throws(MergeError) -> String {
     let name = ThinDeviceName(text)
     guard !FileSystem.exists(text) || FileSystem.blockDevice(at: text) != nil,
@@ -21,7 +21,7 @@ struct JournalLookup {
     return (unfinished.first ?? latest)?.file.path ?? text
   }
 
-  /// Looks up a journal as ``Merger/handoverJournalPath(named:)`` does.
+  /// Implements ``Merger/handoverJournalPath(named:)``.
   func handoverPath(named text: String) throws(MergeError) -> String? {
     let name = ThinDeviceName(text)
     guard let (group, volume) = name.logicalVolume else { return nil }
@@ -38,13 +38,14 @@ struct JournalLookup {
     }.max { $0.state.lastSeconds < $1.state.lastSeconds }
     guard let found else { return nil }
     guard let (volumes, now) = try self.volume(name) else { return found.file.path }
-    // When LVM makes a volume thin, it gives the volume's name and UUID to the thin volume.
+    // When LVM converts a volume to a thin volume, it gives the new thin volume the name and UUID
+    // of the original one.
     return now.uuid == found.state.handover?.originUUID && volumes.externalOrigin(of: now) == nil
       ? found.file.path : nil
   }
 
-  /// Returns the volume that has the name now, which another volume may have had when a merge
-  /// started; nil where LVM has none.
+  /// Returns the volume that currently has the given name, which may have belonged to another
+  /// volume when a merge started; nil if LVM has no such volume.
   private func volume(
     _ name: ThinDeviceName
   ) throws(MergeError) -> (volumes: LogicalVolumes, volume: LogicalVolumes.Volume)? {
@@ -74,7 +75,7 @@ struct JournalLookup {
     let uuids = volumes.known(volume).uuids
     if VolumeUUIDs(identity: header.originIdentity) == uuids { return true }
     if let thin = header.thinVolume { return thin == uuids }
-    // A journal of version 0.1.0 has only the thin device's number.
+    // A journal written by version 0.1.0 contains only the thin device's ID.
     guard let data = VolumeUUIDs(identity: header.dataIdentity),
       data.group == uuids.group,
       let pool = volumes[uuid: data.volume].flatMap(volumes.pool(withData:))

@@ -1,27 +1,27 @@
-/// Lists the system's thin devices that have an external origin; changes nothing.
+/// Lists the system's thin devices that have an external origin, without changing anything.
 struct ListOperation {
   let environment: Environment
 
-  /// A thin device from LVM, from a device-mapper table, or from both.
+  /// A thin device found in LVM, in a device-mapper table, or in both.
   private struct Found {
     var name: String
     var poolName: String
     var originName: String
     var deviceID: UInt32
     var byteCount: UInt64
-    /// Nil where the thin device is no LVM volume.
+    /// The thin device's LVM volume; nil if it is not an LVM volume.
     var volume: KnownVolume?
     var originVolume: KnownVolume?
-    /// Nil where the device is not active.
+    /// The active device; nil if the thin device is not active.
     var device: MappedDevice?
-    /// Nil where the device is not active.
+    /// The pool device; nil if the thin device is not active.
     var pool: MappedDevice?
-    /// The lowest layer of the origin; nil where the origin is not active.
+    /// The device number of the origin's lowest layer; nil if the origin is not active.
     var origin: DeviceNumber?
     var isOriginCachedByVolume = false
   }
 
-  /// Lists as ``Merger/thinDevices()`` does.
+  /// Implements ``Merger/thinDevices()``.
   func list() throws(MergeError) -> [ThinDeviceListing] {
     let devices = try environment.mappedDevices()
     let found = try volumes(devices) + others(devices)
@@ -59,7 +59,7 @@ struct ListOperation {
 
   // MARK: Finding
 
-  /// Returns the thin volumes of LVM with an external origin, active or not.
+  /// Returns all LVM thin volumes that have an external origin, active or not.
   private func volumes(_ devices: MappedDevices) throws(MergeError) -> [Found] {
     let groups: [LogicalVolumes]
     do throws(LogicalVolumes.NoAnswer) {
@@ -86,7 +86,7 @@ struct ListOperation {
     }
   }
 
-  /// Returns the active thin devices with an external origin that are no LVM volumes.
+  /// Returns all active thin devices that have an external origin and are not LVM volumes.
   private func others(_ devices: MappedDevices) -> [Found] {
     devices.all.compactMap { device in
       guard device.knownVolume == nil, let thin = device.thinTarget, let origin = thin.origin else {
@@ -146,7 +146,7 @@ struct ListOperation {
       add(.originCachedByVolume, "LVM caches \(thin.originName) with a cache volume")
     }
     guard let pool = thin.pool else { return obstacles }
-    // The status line of a failed pool has another form.
+    // A failed pool's status line has a different format.
     let status = (try? environment.deviceMapper.status(of: pool.number)).map { PoolStatus($0) }
     switch status {
     case .some(.none): add(.poolFailed, "its pool has failed")

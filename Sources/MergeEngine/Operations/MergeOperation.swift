@@ -2,7 +2,7 @@
 struct MergeOperation {
   let environment: Environment
 
-  /// Merges as ``Merger/merge(_:onto:options:)`` does.
+  /// Implements ``Merger/merge(_:onto:options:)``.
   func merge(
     _ source: MergeSource, onto originPath: String, options: MergeOptions
   ) throws(MergeError) -> MergeReport {
@@ -16,14 +16,15 @@ struct MergeOperation {
     }
   }
 
-  /// Merges, and hands over where that is requested and the merge is finished.
+  /// Performs the merge and, if it finishes and a handover was requested, the handover.
   ///
-  /// - Returns: The report, also where the handover was refused or stopped.
+  /// - Returns: The merge's report, even if the handover was refused or stopped.
   func handedOver(
     _ request: MergeRequest, merge: () throws(MergeError) -> MergeReport
   ) throws(MergeError) -> MergeReport {
     var report = try merge()
-    // All devices are closed by now: LVM leaves a pool's hidden volumes active while they are open.
+    // All devices are closed by now. LVM would leave a pool's hidden volumes active while they are
+    // open.
     report.cleanupFailures += environment.activatedVolumes?.end() ?? []
     guard report.state == .finished else { return report }
     let operation = HandoverOperation(environment: environment)
@@ -32,9 +33,9 @@ struct MergeOperation {
       return report
     }
     do throws(MergeError) {
-      // A merge asks for approval itself; a comparison does not.
+      // A merge asks for approval itself, but a comparison does not.
       if report.earlier != nil {
-        // The volumes were not looked up, since no origin was planned to be written to.
+        // The LVM volumes have not been looked up yet, because no write to the origin was planned.
         let planned = try operation.plan(
           report.journalPath, takesName: request.options.takesName)
         report.plan.handover = planned.handover
@@ -51,9 +52,13 @@ struct MergeOperation {
     return report
   }
 
-  /// Merges; with an active pool, while the thin device is at rest and a metadata snapshot is held.
+  /// Performs a merge.
   ///
-  /// - `given`: the pool options given to this run; those of a journal are only in the request.
+  /// If a pool is active, the thin device is kept unchanged and a metadata snapshot is held in the
+  /// meantime.
+  ///
+  /// - `given`: the pool options specified for this run. Pool options that were recorded in a
+  ///   journal appear only in `request`.
   func run(_ request: MergeRequest, given: PoolOptions) throws(MergeError) -> MergeReport {
     let begin = environment.clock.now()
     let origin = environment.originSession()
@@ -93,7 +98,7 @@ struct MergeOperation {
     if DeviceIdentity(preparation.origin).name.isEmpty {
       environment.observer.note(.originWithoutIdentity(preparation.request.originPath))
     }
-    // A run that merged a snapshot may have been killed before the snapshot was deleted.
+    // An earlier run that merged a snapshot may have been killed before it deleted the snapshot.
     if let finished = preparation.finishedJournal {
       return try FinishedMergeComparison(environment: environment).compare(
         preparation, with: finished)

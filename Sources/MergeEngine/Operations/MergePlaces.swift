@@ -1,11 +1,12 @@
-/// The paths of a merge's origin and journal, which must lead to the merge's open files.
+/// The paths of a merge's origin and journal, each of which must lead to the file that the merge
+/// has open.
 struct MergePlaces {
   private let journal: OpenFile
   private let origin: OriginPlace
 
-  /// Notes an origin without a path that leads to it.
+  /// Records the paths, and reports in a note if the origin has no path that leads to it.
   ///
-  /// - `grownByteCount`: the new size of the origin; nil where it is not extended.
+  /// - `grownByteCount`: the new size of the origin in bytes; nil if it is not extended.
   init(
     journal: OpenFile, origin: DeviceTarget, grownByteCount: UInt64?, note: (MergeNote) -> Void
   ) {
@@ -15,17 +16,22 @@ struct MergePlaces {
     if !self.origin.isNamed { note(.originWithoutName(origin.file.path)) }
   }
 
-  /// True while a later run can resume from the journal.
+  /// True as long as the journal's path leads to the journal, so that a later run can resume from
+  /// it.
   var hasJournal: Bool { journal.isStillAtItsPath }
 
-  /// - Throws: `MergeError` (`stopped`) where a path leads to another file or to none, or the
-  ///   origin is shorter.
+  /// Checks that the merge's paths still lead to its files, and that the origin has not become
+  /// shorter.
+  ///
+  /// - Throws: `MergeError` (`stopped`) if a path now leads to a different file or to none, or if
+  ///   the origin has become shorter.
   func check() throws(MergeError) {
     guard hasJournal else { throw lostJournal() }
     try origin.check(journalPath: journal.path)
   }
 
-  /// Returns the error of a stopped merge, including the loss of its journal if that is gone too.
+  /// Returns the error to report for a stopped merge, which includes the loss of the journal if the
+  /// journal was lost too.
   func stopped(by error: MergeError) -> MergeError {
     guard !hasJournal, ![.journalGone, .journalMoved].contains(error.code), error.kind != .bug
     else { return error }

@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-/// The parameters of a merge run besides its queue and source.
+/// The parameters of a merge run, other than its queue and source.
 package struct MergeConfiguration: Sendable {
   package var plan: MergePlan
   package var cuts: TransferCuts
@@ -10,21 +10,22 @@ package struct MergeConfiguration: Sendable {
   package var dataPath = ""
   package var targetPath: String
   package var journalPath: String
-  /// The state that earlier runs recorded.
+  /// The state of the merge as recorded by earlier runs.
   package var state: JournalState
   package var trustsEarlierRuns: Bool
-  /// True if the source is a copy of the one that earlier runs merged from; some data may be
-  /// missing in it.
+  /// True if the source is a copy, possibly incomplete, of the one that earlier runs merged from.
   package var sourceIsCopy = false
-  /// True if the source is known to be the one that earlier runs merged from, even if it was
+  /// True if the source is known to be the one that earlier runs merged from, even if it has been
   /// written to since.
   package var sourceIsIdentified = true
-  /// True if the first recorded transfers are checked on the origin before anything is written.
+  /// True to check, before anything is written, that the origin contains the first transfers that
+  /// earlier runs recorded.
   package var checksTarget = true
 
-  /// Returns the size of the queue's slab.
+  /// Returns the size of the queue's slab, in bytes.
   ///
-  /// - `largest`: bytes of the largest transfer, including those of earlier runs.
+  /// - `largest`: the size of the largest transfer in bytes, including transfers recorded by
+  ///   earlier runs.
   package static func slabByteCount(_ transfer: TransferOptions, largest: UInt64) -> Int {
     transferSlabByteCount(transfer, largest) + Checkpointer.slabByteCount
   }
@@ -36,14 +37,15 @@ package struct MergeConfiguration: Sendable {
       depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
   }
 
-  /// The pipelines' share of the slab; the rest is the checkpointer's.
+  /// The number of bytes of the slab that the pipelines use; the checkpointer uses the rest.
   var transferSlabByteCount: Int {
     Self.transferSlabByteCount(transfer, max(plan.transferByteCountMax, state.entryByteCountMax))
   }
 }
 
-/// One run of a merge, from the first transfer to the `finished` record: the sweeps over the plan, in
-/// order, on open devices and an open journal.
+/// One run of a merge, from the first transfer to the `finished` record.
+///
+/// It performs the sweeps over the plan, in order, on open devices and an open journal.
 package struct MergeSweeps<
   IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable
 >: ~Copyable {
@@ -56,23 +58,26 @@ package struct MergeSweeps<
   package private(set) var writtenByteCount: UInt64 = 0
   package private(set) var recheckedByteCount: UInt64 = 0
   package private(set) var rewrittenByteCount: UInt64 = 0
-  /// Ranges that are not merged because their source could not be read.
+  /// The ranges that were not merged because their source could not be read.
   package private(set) var unreadable: RangeSet
-  /// True if the journal was found not to record the plan, which no later run can repair.
+  /// True if the journal turned out not to match the plan, which no later run can repair.
   package private(set) var isJournalRefuted = false
-  /// Bytes of the plan that this run and earlier ones recorded.
+  /// The number of bytes of the plan that this run and earlier runs have recorded.
   package var recordedByteCount: UInt64 {
     configuration.state.doneByteCount + checkpointer.recordedByteCount
   }
-  /// The end of the journal's last record.
+  /// The byte offset of the end of the journal's last record.
   package var journalByteCount: UInt64 { checkpointer.journal.endByteOffset }
   package var checkpointCount: UInt64 { checkpointer.checkpointCount }
   package var submitDuration: Duration { io.submitDuration }
 
-  /// - `stream`: the source's runs, already read once.
-  /// - `io`: the queue on data device, origin and journal; nothing is enqueued.
-  /// - `checkpointInterval`: the interval between checkpoints.
-  /// - `look`: checks at each checkpoint the conditions that must not have changed.
+  /// Creates the sweeps of one run of a merge.
+  ///
+  /// - `stream`: the runs of the source, which have been read once already.
+  /// - `io`: the queue for the data device, the origin, and the journal, with nothing enqueued.
+  /// - `checkpointInterval`: the time between checkpoints.
+  /// - `look`: called at each checkpoint to verify the conditions that must not change during the
+  ///   merge.
   package init(
     _ configuration: MergeConfiguration, _ stream: SegmentStream<Source>, io: consuming IO,
     journal: JournalEncoder, checkpointInterval: Duration, control: RunControl,
@@ -85,7 +90,7 @@ package struct MergeSweeps<
     self.control = control
     self.secondsSince1970 = secondsSince1970
     var unreadable = configuration.state.unreadable
-    // Ranges past the watermark are merged as if they had never been tried.
+    // Ranges past the watermark are merged as if they had never been attempted.
     unreadable.remove(
       ByteRange(
         start: configuration.state.watermark, end: max(configuration.state.watermark, .max >> 1)))
@@ -99,10 +104,10 @@ package struct MergeSweeps<
       secondsSince1970: secondsSince1970, look: look)
   }
 
-  /// Merges the rest, rechecks the data that earlier runs recorded, and proves that the whole plan
-  /// is recorded.
+  /// Merges the remaining data, rechecks the data that earlier runs recorded, and proves that the
+  /// whole plan is recorded.
   ///
-  /// - `journal`: opens the journal in its state at the time of the call.
+  /// - `journal`: opens the journal for reading, in its state at the time of the call.
   package mutating func run(
     journal: () throws(MergeError) -> JournalReader<IO>
   ) -> PipelineEnd {
@@ -176,16 +181,16 @@ package struct MergeSweeps<
       byteCount: pass.step.lostByteCount, firstByteOffset: lowest)
   }
 
-  /// Proves from the journal alone that all of the plan is recorded, each byte once, and nothing
-  /// else.
+  /// Proves, using only the journal and the mappings, that every byte of the plan is recorded
+  /// exactly once, and that nothing else is recorded.
   ///
-  /// The byte counts of this run and of earlier ones are not used: the records are read from the
-  /// file and compared with the mappings, piece by piece.
+  /// The byte counts kept by this run and earlier ones are not used. Instead, the records are read
+  /// from the file and compared with the mappings, piece by piece.
   private mutating func prove(
     _ reader: consuming JournalReader<IO>
   ) throws(MergeError) -> PipelineEnd {
     var reader = reader
-    // Preallocated space follows the last record.
+    // The last record is followed by preallocated space.
     let state = try JournalState(reading: &reader, isBeingWritten: true)
     var pieces = JournaledPieces(reader, state)
     try stream.restart(from: 0)
@@ -218,11 +223,11 @@ package struct MergeSweeps<
     return error
   }
 
-  /// Records that the merge is finished.
+  /// Records in the journal that the merge has finished.
   ///
   /// - `end`: the outcome of the sweeps.
-  /// - `check`: checks again the conditions that must not have changed meanwhile.
-  /// - Throws: `MergeError` (`stopped`) if the merge is not complete.
+  /// - `check`: rechecks the conditions that must not have changed during the merge.
+  /// - Throws: `MergeError` (`stopped`) if the merge is incomplete.
   package mutating func finish(
     _ end: PipelineEnd, dataPath: String, check: () throws(MergeError) -> Void
   ) throws(MergeError) {
@@ -240,7 +245,7 @@ package struct MergeSweeps<
     try append(.finished(seconds: secondsSince1970()))
   }
 
-  /// Reads the whole plan back from the origin and compares it with the source.
+  /// Reads all data of the plan back from the origin and compares it with the source.
   package mutating func compare() throws(MergeError) -> Comparison {
     try Comparison.ofPlan(
       stream, total: configuration.plan.byteCount, shape: shape(readsBothSides: true),

@@ -1,9 +1,12 @@
-/// The pool's metadata and data devices, open for reading.
+/// A pool's metadata and data devices, open for reading.
 struct OpenDevices {
   let metadata: OpenFile
   let data: OpenFile
 
-  /// - Throws: `MergeError`: `busy` where another process uses an inactive pool's metadata.
+  /// Opens and checks a source's metadata and data devices.
+  ///
+  /// - Throws: `MergeError`, such as `busy` if the pool is inactive but another process is using
+  ///   its metadata device.
   init(_ source: MergeSource) throws(MergeError) {
     let isInactive = source.mappings == .inactivePool
     metadata = try OpenFile(
@@ -20,13 +23,13 @@ struct OpenDevices {
 
   /// Opens an origin for reading.
   ///
-  /// Other users of the origin are checked by `DeviceTarget`.
+  /// `DeviceTarget` checks whether the origin has other users.
   ///
-  /// - Throws: `MergeError` (`refused`) where the origin is a device of the pool, or shares blocks
-  ///   with one.
+  /// - Throws: `MergeError` (`refused`) if the origin is one of the pool's devices, or shares
+  ///   blocks with one of them.
   func origin(_ path: String) throws(MergeError) -> OpenFile {
-    // The origin is opened without O_EXCL, so that the data device is reported as such rather than
-    // as busy.
+    // The origin is opened without O_EXCL so that, if it is the data device, the error says so
+    // instead of reporting the device as busy.
     let origin = try OpenFile(path, role: "origin", access: .readOnly)
     try Self.check(origin, "origin")
     for (other, role) in [(metadata, "metadata"), (data, "data")]
@@ -36,10 +39,11 @@ struct OpenDevices {
     return origin
   }
 
-  /// Checks the conditions for every block device.
+  /// Checks the conditions that every block device must meet.
   ///
-  /// A disconnected device keeps its number and node, but has a size of 0. Without sysfs, overlaps
-  /// of two devices and other users of a device cannot be detected.
+  /// A disconnected device keeps its device number and its node in `/dev`, but its size is 0.
+  /// Without sysfs, it is impossible to detect that two devices overlap or that a device has other
+  /// users.
   static func check(_ file: OpenFile, _ role: String) throws(MergeError) {
     guard file.kind == .blockDevice else { return }
     guard file.byteCount > 0 else { throw .deviceEmpty(file.path, role) }
@@ -53,9 +57,9 @@ struct OpenDevices {
     Superblock.isFirst(in: data.path) && !Superblock.isFirst(in: metadata.path)
   }
 
-  /// Reads and checks the thin device's mappings.
+  /// Reads and checks the thin device's mappings, and plans a merge from them.
   ///
-  /// - `origin`: the origin to plan for; nil where none was given.
+  /// - `origin`: the origin to plan the merge for; nil if none was given.
   func plan(
     _ source: MergeSource, onto origin: OpenFile?, extent: ExtentOptions, ioByteCount: UInt64,
     in environment: Environment
@@ -87,7 +91,7 @@ struct OpenDevices {
           ? .mappingCountIgnored(fault.reason, path: metadata.path, deviceID: source.deviceID)
           : .devicesDisagree(fault.reason, path: metadata.path))
     }
-    // The product cannot overflow: PoolMetadata has checked it.
+    // The product cannot overflow, because PoolMetadata has checked it.
     let poolByteCount =
       planned.pool.live.dataBlockCount * planned.pool.superblock.dataBlockByteCount
     if poolByteCount > request.dataByteCount {
@@ -103,9 +107,9 @@ struct OpenDevices {
     return planned
   }
 
-  /// Decides how an origin is made writable where no pool is active.
+  /// Decides how to make an origin writable when no pool is active.
   ///
-  /// - Throws: `MergeError` as ``OriginSession/plan(_:options:lvm:)`` does.
+  /// - Throws: The errors of ``OriginSession/plan(_:options:lvm:)``.
   func originPlan(
     for request: MergeRequest, _ session: OriginSession, in environment: Environment
   ) throws(MergeError) -> OriginPlan? {
@@ -115,10 +119,10 @@ struct OpenDevices {
     }
   }
 
-  /// Returns LVM's data on the users of an origin where no pool is active; nil where the data
-  /// device is no LVM volume.
+  /// Returns LVM's data about the volumes that use an origin when no pool is active; nil if the
+  /// data device is not an LVM volume.
   ///
-  /// - `layers`: the origin's layers, the topmost first.
+  /// - `layers`: the origin's layers, from the top down.
   private func volumes(
     on layers: [MappedDevice], of deviceID: UInt32, in environment: Environment
   ) throws(MergeError) -> VolumesOnOrigin? {
@@ -136,7 +140,8 @@ struct OpenDevices {
     }
   }
 
-  /// Returns the I/O size, rounded up to a multiple of 4096 bytes and of the devices' alignment.
+  /// Returns the I/O size in bytes, rounded up to a multiple of both 4096 and the devices'
+  /// alignment.
   func ioByteCount(_ options: TransferOptions, onto origin: OpenFile?) -> UInt64 {
     let unit = max(4096, data.alignmentByteCount, origin?.alignmentByteCount ?? 1)
     return options.ioByteCount.roundedUp(toMultipleOf: UInt64(unit))
@@ -144,10 +149,10 @@ struct OpenDevices {
 }
 
 extension OpenDevices {
-  /// Checks that the open devices are those that a journal recorded, since its paths may lead to
-  /// others now.
+  /// Checks that the open devices are the ones that a journal recorded, since the recorded paths
+  /// may now lead to other devices.
   ///
-  /// - Throws: `MergeError` where a device is another one.
+  /// - Throws: `MergeError` if an open device is not the recorded one.
   func check(
     _ origin: OpenFile, are header: JournalHeader, dataIsTheSame: Bool
   ) throws(MergeError) {

@@ -1,12 +1,12 @@
-/// Keeps a merge from overwriting a container format or a LUKS header.
+/// Prevents a merge from overwriting a container format or a LUKS header.
 extension OpenDevices {
   /// Refuses an origin file that is a container, and an origin whose LUKS header the merge would
-  /// replace by other data.
+  /// replace with other data.
   ///
-  /// A container on a block device may be intended, so it is only noted.
+  /// A container on a block device may be intentional, so it is only reported in a note.
   ///
-  /// - `isForced`: whether a format is only noted.
-  /// - Throws: `MergeError` (`refused`).
+  /// - `isForced`: true to report a format in a note instead of refusing the origin.
+  /// - Throws: `MergeError` (`refused`) if the origin's format rules out the merge.
   func checkFormat(
     of origin: OpenFile, _ plan: MergePlan, isForced: Bool, in environment: Environment
   ) throws(MergeError) {
@@ -34,7 +34,8 @@ extension OpenDevices {
     environment.observer.note(.originHasFormat(origin.path, "LUKS"))
   }
 
-  /// Returns the container format of the file under a loop device that shows only part of the file.
+  /// Returns the container format of the file under a loop device that exposes only part of that
+  /// file; nil if there is none.
   private func formatOfFile(
     under origin: OpenFile, in environment: Environment
   ) throws(MergeError) -> DiskFormat? {
@@ -62,8 +63,9 @@ extension OpenDevices {
     return DiskFormat(first: first, last: last ?? [])
   }
 
-  /// Reads past the page cache; returns fewer bytes where the file ends, and nil after a read
-  /// error.
+  /// Reads from a file, bypassing the page cache.
+  ///
+  /// Returns fewer bytes if the file ends early, and nil after a read error.
   private func bytes(
     of file: OpenFile, as name: IOFile, from byteOffset: UInt64, count: Int,
     in environment: Environment

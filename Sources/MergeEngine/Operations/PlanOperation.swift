@@ -1,8 +1,8 @@
-/// Reports the effects of a merge without making it.
+/// Reports what a merge would do, without performing it.
 struct PlanOperation {
   let environment: Environment
 
-  /// Plans as ``Merger/plan(_:onto:options:)`` does.
+  /// Implements ``Merger/plan(_:onto:options:)``.
   func plan(
     _ source: MergeSource, onto originPath: String?, options: MergeOptions
   ) throws(MergeError) -> PlanReport {
@@ -18,9 +18,10 @@ struct PlanOperation {
     }
   }
 
-  /// Plans the work of ``MergeOperation``.
+  /// Plans the work that ``MergeOperation`` performs for a request.
   ///
-  /// - `given`: the pool options given to this run; those of a journal are only in the request.
+  /// - `given`: the pool options specified for this run. Pool options that were recorded in a
+  ///   journal appear only in `request`.
   func plan(_ request: MergeRequest, given: PoolOptions) throws(MergeError) -> PlanReport {
     let pools = ActivePools(environment: environment)
     let onlyCompares = FinishedMergeComparison(environment: environment).isAllOf(request)
@@ -30,12 +31,12 @@ struct PlanOperation {
       let preparation = try MergePreparation(request, session, for: .looking, in: environment)
       var report = preparation.report
       if onlyCompares {
-        // A comparison needs neither an idle pool nor an unused origin.
+        // A comparison requires neither an idle pool nor an unused origin.
         report.journalPath = preparation.planned.journalPath
         report.refusal = preparation.refusalOfComparing
       } else if report.refusal == nil {
         do throws(MergeError) {
-          // A merge opens the journal for writing.
+          // A merge would open the journal for writing.
           if let journal = preparation.slot.journalOfSameMerge {
             try JournalFile.checkCanBeAppended(journal.file)
           }
@@ -59,7 +60,7 @@ struct PlanOperation {
     return report
   }
 
-  /// Plans without an origin.
+  /// Plans a merge for which no origin was given.
   private func plan(
     _ source: MergeSource, _ session: PoolSession?, _ options: MergeOptions
   ) throws(MergeError) -> PlanReport {
@@ -75,8 +76,8 @@ struct PlanOperation {
 }
 
 extension PlanReport {
-  /// Adds the records of earlier runs of the same merge, and what a run with these options does
-  /// with them.
+  /// Adds what earlier runs of the same merge recorded, and what a run with these options would do
+  /// with those records.
   mutating func add(_ earlierRuns: JournalState, _ options: MergeOptions) {
     recordedByteCount = earlierRuns.doneByteCount
     isFinished = earlierRuns.isFinished

@@ -4,9 +4,9 @@ struct PlannedMerge {
   let plan: MergePlan
   let pool: PoolMetadata
   let mappingRoot: MetadataBlock
-  /// The segments to read, cut to the origin's alignment.
+  /// The segments to read, split to match the origin's alignment.
   let segments: SegmentStream<WholeDevice<LinuxAIO>>
-  /// The header for a new journal of this merge.
+  /// The header to write if a new journal is created for this merge.
   private(set) var header: JournalHeader
   let match: JournalMatch
   private(set) var report: PlanReport
@@ -45,14 +45,16 @@ struct PlannedMerge {
         alignmentByteCount: origin.alignmentByteCount))
   }
 
-  /// Reserves room in the journal for the record of the thin devices that the merge may change.
+  /// Reserves space in the journal for the record of the thin devices that the merge may change.
   mutating func add(_ sharers: [OriginSharer]) {
     report.journalByteCountMax += UInt64(RecordedSharers.encoded(sharers).count)
       .roundedUp(toMultipleOf: JournalEncoder.appendAlignmentByteCount)
   }
 
-  /// Adds the remnants on the origin: those of merges that this merge gives up or, when it resumes,
-  /// those in its journal's header.
+  /// Adds the blocks that abandoned merges left on the origin.
+  ///
+  /// For a resumed merge, those blocks are taken from the journal's header. Otherwise, they include
+  /// the blocks of merges that this merge abandons.
   mutating func addRemnants(
     of slot: JournalSlot, givenUp: [OpenFile], _ marks: OriginMarks, _ journals: JournalStore
   ) {
@@ -70,10 +72,11 @@ struct PlannedMerge {
     header.remnants = report.remnants
   }
 
-  /// Finds the merge's journal or, where there is none, checks that the merge can start.
+  /// Finds the merge's journal or, if there is none, checks that the merge can start.
   ///
-  /// - Throws: `MergeError`: `journalConflict` where another merge is unfinished there, `refused`
-  ///   where no journal can be created or the origin has a format that a merge would destroy.
+  /// - Throws: `MergeError`: `journalConflict` if the journal path belongs to another unfinished
+  ///   merge, `refused` if no journal can be created or the origin has a format that a merge would
+  ///   destroy.
   func findJournal(
     _ request: MergeRequest, _ devices: OpenDevices, _ origin: OpenFile, _ session: PoolSession?,
     for purpose: MergePreparation.Purpose,

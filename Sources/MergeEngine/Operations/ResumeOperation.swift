@@ -1,6 +1,6 @@
-/// A merge recorded in a journal, to be resumed.
+/// A merge that was read from its journal in order to be resumed.
 public struct RecordedMerge {
-  /// The merge's progress and devices.
+  /// The progress and devices of the recorded merge.
   public let status: StatusReport
   let journal: OpenJournal
 
@@ -15,7 +15,7 @@ public struct RecordedMerge {
 struct ResumeOperation {
   let environment: Environment
 
-  /// Resumes as ``Merger/resume(_:options:)`` does.
+  /// Implements ``Merger/resume(_:options:)``.
   func resume(
     _ recorded: RecordedMerge, options: ResumeOptions
   ) throws(MergeError) -> MergeReport {
@@ -37,13 +37,14 @@ struct ResumeOperation {
     }
   }
 
-  /// Plans as ``Merger/plan(_:options:)`` does.
+  /// Implements ``Merger/plan(_:options:)``.
   func plan(_ recorded: RecordedMerge, options: ResumeOptions) throws(MergeError) -> PlanReport {
     try PlanOperation(environment: environment).plan(
       request(recorded, options), given: options.pool)
   }
 
-  /// Returns the recorded merge, with given options in place of the recorded ones.
+  /// Returns a request for the recorded merge, in which the given options replace the recorded
+  /// ones.
   private func request(
     _ recorded: RecordedMerge, _ options: ResumeOptions
   ) throws(MergeError) -> MergeRequest {
@@ -61,7 +62,7 @@ struct ResumeOperation {
     source.ignoresMappingCount = header.ignoresMappingCount
     var pool = header.pool.withoutConsentToOthers.union(options.pool)
     pool.agreedSharers = journal.state.agreedSharers
-    // Each given option overrides the opposite recorded one.
+    // Each option that is given overrides the opposite option if that one was recorded.
     if options.pool.allowsOpenThinDevice { pool.mergesThinDeviceItself = false }
     if options.pool.mergesThinDeviceItself { pool.allowsOpenThinDevice = false }
     let merge = MergeOptions(
@@ -86,26 +87,30 @@ struct ResumeOperation {
       (source.metadataPath, "metadata device"), (source.dataPath, "data device"),
       (originPath, "origin"),
     ] where !FileSystem.exists(path) {
-      // The device existed before; after a reboot it may not be up yet.
+      // The device existed when the merge started. After a reboot, it may not be available yet.
       throw .deviceMissing(path, role)
     }
     return MergeRequest(
       source: source, originPath: originPath, options: merge, resumed: journal)
   }
 
-  /// - Throws: `MergeError` (`refused`) where the merge is finished and not to be merged again.
+  /// Refuses a finished merge, unless merging again was requested.
+  ///
+  /// - Throws: `MergeError` (`refused`) if the merge has finished and merging again was not
+  ///   requested.
   private func checkNotFinished(_ journal: OpenJournal, mergesAgain: Bool) throws(MergeError) {
     guard journal.state.isFinished, !mergesAgain else { return }
     throw .mergeFinished(journal.file.path)
   }
 
-  /// Checks that no run has left any changes for a finished merge in its pool.
+  /// Checks that no run made changes to a pool for a finished merge and left them behind.
   ///
-  /// The pool may have been gone when a killed run's leftovers were to be undone, and no later run
-  /// would undo them.
+  /// The pool may have been inactive when the leftovers of a killed run should have been undone,
+  /// and no later run would undo them.
   ///
-  /// - `metadataPath`: the current path of the pool's metadata device; nil for the journal's.
-  /// - Throws: `MergeError` (`busy`).
+  /// - `metadataPath`: the current path of the pool's metadata device; nil to use the path recorded
+  ///   in the journal.
+  /// - Throws: `MergeError` (`busy`) if changes were left behind.
   func checkSettled(_ merge: RecordedMerge, metadataPath: String? = nil) throws(MergeError) {
     let folder = environment.poolStateFolder
     guard !PoolRecord.ofOthers(than: [], stateFolder: folder).isEmpty else { return }
@@ -120,7 +125,7 @@ struct ResumeOperation {
       originName: name.isEmpty ? state.lastAttempt?.originPlace ?? "" : name,
       journalID: merge.journal.id)
     let path = FileSystem.absolute(metadataPath ?? merge.status.metadataPath)
-    // A run that works on the pool undoes the leftovers itself.
+    // A run that is working on the pool undoes the leftovers itself.
     for record in records
     where !record.isInUse
       && (record.isOfPool(onMetadata: path, devices)
@@ -136,7 +141,8 @@ struct ResumeOperation {
 }
 
 extension MergeSource.Mappings {
-  /// The mappings for a later run, whose metadata snapshot may be in another block.
+  /// The mappings to request in a later run, when the metadata snapshot may be in a different
+  /// block.
   fileprivate var retaken: Self {
     switch self {
     case .inactivePool, .ownMetadataSnapshot: self

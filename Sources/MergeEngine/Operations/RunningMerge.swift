@@ -1,7 +1,7 @@
 internal import SystemPackage
 
-/// A merge that has made the decided changes to the pool and has its target open for writing,
-/// exclusively.
+/// A merge that has made the planned changes to the pool and has its target open for writing, with
+/// all other users kept off it.
 struct RunningMerge: ~Copyable {
   private let environment: Environment
   private let session: PoolSession?
@@ -14,9 +14,9 @@ struct RunningMerge: ~Copyable {
   private let metadata: OpenFile
   private let target: DeviceTarget
   private let journal: OpenJournal
-  /// The merge's key in the pool's record.
+  /// The key of this merge in the pool's record.
   private let key: PoolState.MergeKey
-  /// The journals that this merge gives up.
+  /// The IDs of the journals that this merge abandons.
   private let givenUpIDs: [String]
   private let places: MergePlaces
   private let marks: OriginMarks
@@ -24,10 +24,10 @@ struct RunningMerge: ~Copyable {
   private let attempt: JournalRecord.Attempt
   private var sweeps: MergeSweeps<LinuxAIO, WholeDevice<LinuxAIO>>
 
-  /// Makes the last checks and the decided changes, opens the target for writing, and prepares the
+  /// Makes the final checks and the planned changes, opens the target for writing, and prepares the
   /// journal.
   ///
-  /// - Throws: `MergeError`; nothing was written then.
+  /// - Throws: `MergeError`, in which case nothing was written.
   fileprivate init(_ approved: consuming ApprovedMerge) throws(MergeError) {
     let begin = approved.begin
     var preparation = approved.preparation
@@ -56,7 +56,8 @@ struct RunningMerge: ~Copyable {
     var report = preparation.report
     report.snapshotID = preparation.session?.snapshotID
     report.makesSnapshot = false
-    // The data that earlier runs wrote is rechecked, and must be read from the disk.
+    // The data that earlier runs wrote is rechecked, so it must be read from the disk, not the
+    // cache.
     if slot.journalOfSameMerge != nil {
       do throws(Errno) {
         try target.file.forgetCache()
@@ -118,9 +119,9 @@ struct RunningMerge: ~Copyable {
     self.sweeps = sweeps
   }
 
-  /// Merges to the end.
+  /// Runs the merge to completion.
   ///
-  /// - Returns: The report, also for a merge that stopped.
+  /// - Returns: The report, even if the merge stopped early.
   consuming func run() -> MergeReport {
     var result = MergeReport(
       plan: report, state: .finished, writtenByteCount: 0,
@@ -136,7 +137,8 @@ struct RunningMerge: ~Copyable {
       result.canBeResumed = places.hasJournal && !sweeps.isJournalRefuted
     }
     if result.state == .finished {
-      // The journal's unused space is released; a journal that keeps it is just as valid.
+      // It does not matter if the journal's unused space cannot be released: a journal that keeps
+      // the space is just as valid.
       try? journal.file.setByteCount(sweeps.journalByteCount)
     }
     result.writtenByteCount = sweeps.writtenByteCount
@@ -179,11 +181,12 @@ struct RunningMerge: ~Copyable {
       try places.check()
     }
     marks.finish(journal)
-    // A run killed from here on leaves nothing that must be kept for a later run.
+    // If the run is killed after this point, it leaves behind nothing that a later run needs.
     session?.mergeIsFinished(of: request.source, in: key)
   }
 
-  /// Compares the whole merged target with the source, and records the success.
+  /// Compares all merged data on the target with the source and, if they match, records that in the
+  /// journal.
   private mutating func readBack() throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
     let comparison = try sweeps.compare()
@@ -199,14 +202,16 @@ struct RunningMerge: ~Copyable {
 extension ApprovedMerge {
   /// Starts the merge.
   ///
-  /// - Throws: `MergeError`; nothing was written then.
+  /// - Throws: `MergeError`, in which case nothing was written.
   consuming func begun() throws(MergeError) -> RunningMerge { try RunningMerge(self) }
 }
 
 extension MergeConfiguration {
+  /// Creates the configuration for a run of a planned merge.
+  ///
   /// - `target`: the origin, open at least for reading.
-  /// - `recorded`: the journal's header.
-  /// - `state`: the state that earlier runs recorded.
+  /// - `recorded`: the header of the merge's journal.
+  /// - `state`: the state of the merge as recorded by earlier runs.
   init(
     _ planned: PlannedMerge, _ request: MergeRequest, data: OpenFile, recorded: JournalHeader,
     target: OpenFile, state: JournalState

@@ -1,12 +1,13 @@
 internal import SystemPackage
 
-/// Undoes or lists the changes that killed runs left in active pools and on origins.
+/// Undoes or lists the changes that killed runs left behind in active pools, on origins, and in
+/// LVM.
 struct SettleOperation {
   let environment: Environment
 
-  // MARK: Looking
+  // MARK: Listing
 
-  /// Lists as ``Merger/leftovers(pool:)`` does.
+  /// Implements ``Merger/leftovers(pool:)``.
   func leftovers(pool name: String?) throws(MergeError) -> Leftovers {
     Leftovers(
       pools: try look(pool: name).filter { name != nil || !$0.isEmpty },
@@ -45,8 +46,8 @@ struct SettleOperation {
     return left
   }
 
-  /// Returns those of the thin devices that are in the pool's last committed metadata; nil where it
-  /// cannot be read.
+  /// Returns the given thin devices that exist in the pool's last committed metadata; nil if none
+  /// are given or the metadata cannot be read.
   private func devicesAsCommitted(
     _ ids: Set<UInt32>, on metadataPath: String
   ) -> [MetadataReader.Device]? {
@@ -56,7 +57,7 @@ struct SettleOperation {
     return try? environment.reader(metadata).liveDevices(ids)
   }
 
-  /// Returns the unfinished merges from a pool whose journals can be found.
+  /// Returns the unfinished merges of a pool's thin devices, as far as their journals can be found.
   private func journals(
     of target: PoolTarget, _ devices: MappedDevices
   ) -> [PoolLeftovers.Journal] {
@@ -75,7 +76,7 @@ struct SettleOperation {
 
   // MARK: Undoing
 
-  /// Undoes as ``Merger/settle(pool:)`` does.
+  /// Implements ``Merger/settle(pool:)``.
   func settle(pool name: String?) throws(MergeError) -> Leftovers {
     let origins = name == nil ? try settledOrigins() : []
     var settled: [PoolLeftovers] = []
@@ -86,7 +87,7 @@ struct SettleOperation {
       }
       settled.append(settle(before, pool: pool))
     }
-    // Activated volumes are settled last, since the pools may be among them.
+    // Volumes that killed runs activated are settled last, since the pools may be among them.
     return Leftovers(
       pools: settled, origins: origins, volumes: name == nil ? try settledVolumes() : [])
   }
@@ -134,9 +135,9 @@ struct SettleOperation {
     return after
   }
 
-  /// Takes the pool, undoes all that can be undone, and releases the pool.
+  /// Locks the pool, undoes all leftover changes that can be undone, and releases the pool.
   ///
-  /// - Returns: The changes that could not be undone or are kept.
+  /// - Returns: Notes about the changes that could not be undone or were kept.
   private func undo(in name: String) throws(MergeError) -> [MergeNote] {
     let devices = try environment.mappedDevices()
     let (_, target) = try devices.pool(named: name)
@@ -149,7 +150,7 @@ struct SettleOperation {
 }
 
 extension PoolLeftovers {
-  /// Adds leftovers that existed before and are gone now, marked as undone.
+  /// Adds the leftovers in `before` that no longer exist, marked as undone.
   fileprivate mutating func addUndone(of before: PoolLeftovers) {
     if var gone = before.metadataSnapshot, metadataSnapshot == nil, gone.owner != .unrecorded {
       gone.isUndone = true
@@ -162,15 +163,16 @@ extension PoolLeftovers {
 }
 
 extension JournalStore {
-  /// Returns the journals of unfinished merges in the state folder, and those that marks there
-  /// name.
+  /// Returns the journals of all unfinished merges, both those in the state folder and those that
+  /// marks in the folder name.
   fileprivate func unfinished() -> [OpenJournal] {
     knownPaths().compactMap { try? look(at: $0) }.filter {
       $0.state.attemptCount > 0 && !$0.state.isFinished
     }
   }
 
-  /// Returns the paths of the journals in the state folder, and of those that marks there name.
+  /// Returns the paths of all journals in the state folder, and of all journals that marks in the
+  /// folder name.
   func knownPaths() -> [String] {
     var paths: [String] = []
     for name in FileSystem.names(in: stateFolder) {

@@ -1,13 +1,13 @@
-/// Reports the progress of a merge.
+/// Reports the progress of a merge from its journal.
 struct StatusOperation {
   let environment: Environment
 
-  /// Reads a journal as ``Merger/status(journalPath:)`` does.
+  /// Implements ``Merger/status(journalPath:)``.
   func status(journalPath: String) throws(MergeError) -> StatusReport {
     try status(of: environment.journals.file(journalPath))
   }
 
-  /// Lists as ``Merger/journals()`` does.
+  /// Implements ``Merger/journals()``.
   func all() -> [JournalListing] {
     environment.journals.knownPaths().filter(FileSystem.exists).map { path in
       do throws(MergeError) {
@@ -25,7 +25,8 @@ struct StatusOperation {
       let state = try JournalState(reading: &reader, isBeingWritten: isRunning)
       return StatusReport(state, reader.header, isRunning: isRunning, journalPath: file.path)
     } catch {
-      // A merge that started meanwhile appends, so the error is no damage.
+      // A merge that has started in the meantime is appending to the journal, so the error does not
+      // mean that the journal is damaged.
       guard !isRunning, file.isLockedByAnother else { throw error }
       return try status(of: file)
     }

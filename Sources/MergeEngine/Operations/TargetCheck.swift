@@ -1,19 +1,21 @@
-/// Keeps a merge from resuming on another origin than the one that earlier runs wrote to.
+/// Prevents a merge from resuming on an origin other than the one that earlier runs wrote to.
 extension MergeConfiguration {
-  /// The number of transfers read to tell another origin from one that changed in places.
+  /// The number of transfers to read in order to distinguish a different origin from one that has
+  /// only changed in places.
   private static var targetCheckTransferCount: Int { 64 }
 
-  /// Reads the first transfers that earlier runs recorded, before anything is written.
+  /// Checks, before anything is written, that the origin contains the first transfers that earlier
+  /// runs recorded.
   ///
-  /// - `recorded`: reads the journal in its state at the start of the run.
-  /// - Throws: `MergeError` (`journalConflict`) where nine in ten of these transfers are not on the
-  ///   origin, either as recorded or as the source is now; and where the source differs from the
-  ///   record and nothing else identifies it.
+  /// - `recorded`: the reader of the journal in its state at the start of the run.
+  /// - Throws: `MergeError` (`journalConflict`) if, for at least nine in ten of these transfers,
+  ///   the origin contains neither the recorded data nor the source's current data, or if the
+  ///   source differs from the record and nothing else shows that it is the recorded source.
   package func checkTarget<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable>(
     recorded: consuming JournalReader<IO>, _ stream: SegmentStream<Source>, _ io: inout IO,
     _ control: RunControl
   ) throws(MergeError) {
-    // Merging a finished merge again was requested, so every difference is expected.
+    // The user asked to merge a finished merge again, so any difference is expected.
     guard checksTarget, state.finishedSeconds == nil,
       !state.chains.isEmpty
     else { return }
@@ -40,7 +42,8 @@ extension MergeConfiguration {
     throw .originLost(targetPath, missing: missing, of: count)
   }
 
-  /// Returns the shape of a pipeline of the merge, with a queue of `requestCountMax` requests.
+  /// Returns the shape of one of the merge's pipelines, given a queue of `requestCountMax`
+  /// requests.
   func shape(readsBothSides: Bool, requestCountMax: Int) -> PipelineShape {
     PipelineShape(
       depth: min(

@@ -1,20 +1,23 @@
-/// The holes of a sparse target, which are allocated before the first write, so that disk space
-/// cannot run out later.
+/// The holes in a sparse target, which are allocated before the first write so that the merge
+/// cannot run out of disk space later.
 struct TargetHoles {
   private let file: OpenFile
   private let interruption: Interruption
 
-  /// - `file`: the target, open at least for reading; open for writing if holes are allocated.
+  /// Prepares to check and allocate the holes in a target.
+  ///
+  /// - `file`: the target, open at least for reading.
   init(_ file: OpenFile, interruption: Interruption) {
     self.file = file
     self.interruption = interruption
   }
 
-  /// Allocates the holes under blocks of `stream`, from `byteOffset` on.
+  /// Allocates the holes in the target that blocks of `stream` will be written to, starting at
+  /// `byteOffset`.
   ///
-  /// - Precondition: ``checkRoom(under:from:)`` did not throw.
-  /// - Throws: `MergeError` (`refused`) where there is no room after all, because of a quota or
-  ///   other writers.
+  /// - Precondition: ``checkRoom(under:from:)`` was called and did not throw.
+  /// - Throws: `MergeError` (`refused`) if the space turns out not to be available, because of a
+  ///   quota or because other processes used it up.
   func allocate<Source: RunSource & ~Copyable>(
     in target: DeviceTarget, under stream: SegmentStream<Source>, from byteOffset: UInt64
   ) throws(MergeError) {
@@ -36,17 +39,19 @@ struct TargetHoles {
     file.kind == .regularFile && file.allocatedByteCount < file.byteCount
   }
 
-  /// Checks that the holes under blocks of `stream` fit into the file system.
+  /// Checks that the file system has enough space for the holes that blocks of `stream` will be
+  /// written to, starting at `byteOffset`.
   ///
-  /// Allocated space could not be released later: a former hole and zeroes that another program
-  /// wrote look alike.
+  /// The check is made before any space is allocated, because allocated space cannot be released
+  /// later: a former hole looks the same as zeros that another program wrote.
   ///
-  /// - Throws: `MergeError` (`refused`) where the holes do not fit.
+  /// - Throws: `MergeError` (`refused`) if there is not enough space.
   func checkRoom<Source: RunSource & ~Copyable>(
     under stream: SegmentStream<Source>, from byteOffset: UInt64
   ) throws(MergeError) {
     guard hasAny else { return }
-    // If all holes fit, the holes under blocks need not be found.
+    // If there is enough space for all of the file's holes, there is no need to find those that
+    // will be written to.
     guard let free = file.freeByteCount, free < file.byteCount - file.allocatedByteCount
     else { return }
     try stream.restart(from: byteOffset)
@@ -60,7 +65,8 @@ struct TargetHoles {
     }
   }
 
-  /// Takes the stream's next blocks that lie on the target; returns nil at the end.
+  /// Consumes the next segment of `stream` and returns the part of it that lies within the target;
+  /// nil if there is none left.
   private func next<Source: RunSource & ~Copyable>(
     _ stream: SegmentStream<Source>
   ) throws(MergeError) -> ByteRange? {

@@ -2,7 +2,7 @@
 struct ThinDeviceLookup {
   let environment: Environment
 
-  /// Resolves a name as ``Merger/resolve(_:mappings:ignoresNeedsCheck:)`` does.
+  /// Implements ``Merger/resolve(_:mappings:ignoresNeedsCheck:)``.
   func resolve(
     _ reference: ThinDeviceReference, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
     ignoresNeedsCheck: Bool = false
@@ -30,13 +30,15 @@ struct ThinDeviceLookup {
       originHint: thin.originHint)
   }
 
-  /// Returns the path of an origin, which may be named as an LVM volume, `VG/LV` or `/dev/VG/LV`.
+  /// Returns the path of an origin that is given either as a path or as an LVM volume (`VG/LV` or
+  /// `/dev/VG/LV`).
   ///
-  /// For a volume that is the external origin of an active one, LVM creates only a layer,
-  /// `VG-LV-real`, which has no node in `/dev/VG`.
+  /// While a volume is the external origin of an active thin volume, LVM may create only a layer
+  /// device for it, `VG-LV-real`, which has no node in `/dev/VG`.
   ///
-  /// - Returns: The text itself where it names an existing file, or where no such volume is active.
-  /// - Throws: `MergeError` (`refused`) where the text means both a file and a volume.
+  /// - Returns: The path of the volume's device; the text itself if it names an existing file or if
+  ///   no such volume is active.
+  /// - Throws: `MergeError` (`refused`) if the text names both a file and a volume.
   func originPath(named text: String) throws(MergeError) -> String {
     let name = ThinDeviceName(text)
     let isThere = FileSystem.exists(text)
@@ -109,9 +111,9 @@ struct ThinDeviceLookup {
     return thin
   }
 
-  /// Activates the pool and origin of a recorded merge, where they are LVM volumes.
+  /// Activates the pool and the origin of a recorded merge if they are LVM volumes.
   ///
-  /// - Throws: `MergeError` as ``Merger/resume(_:options:)`` does.
+  /// - Throws: The errors of ``Merger/resume(_:options:)``.
   func activateDevices(of header: JournalHeader) throws(MergeError) {
     guard environment.activatedVolumes != nil,
       let data = VolumeUUIDs(identity: header.dataIdentity),
@@ -126,12 +128,12 @@ struct ThinDeviceLookup {
 
   /// Returns the current path of a recorded merge's origin.
   ///
-  /// If the recorded path is gone, an LVM volume is found by its UUID, under any name, and
-  /// activated.
+  /// If the recorded path no longer exists and the origin is an LVM volume, the volume is looked up
+  /// by its UUID, whatever its current name, and activated.
   ///
-  /// - `given`: the path that the user gave; nil for none.
-  /// - `recorded`: the last recorded path.
-  /// - Throws: `MergeError` as ``Merger/resume(_:options:)`` does.
+  /// - `given`: the path that the user specified; nil if there is none.
+  /// - `recorded`: the last path that was recorded.
+  /// - Throws: The errors of ``Merger/resume(_:options:)``.
   func originPath(
     of header: JournalHeader, given: String? = nil, recorded: String
   ) throws(MergeError) -> String {
@@ -148,9 +150,9 @@ struct ThinDeviceLookup {
     return recorded
   }
 
-  /// Activates volumes that are not active, if this environment activates volumes.
+  /// Activates the needed volumes that are not active, if this environment activates volumes.
   ///
-  /// - Returns: The mapped devices after that.
+  /// - Returns: The mapped devices that exist afterward.
   private func whileActive(
     _ needed: [LogicalVolumes.Volume], of volumes: LogicalVolumes, _ devices: MappedDevices
   ) throws(MergeError) -> MappedDevices {
@@ -170,7 +172,8 @@ struct ThinDeviceLookup {
     return try environment.mappedDevices()
   }
 
-  /// Returns the volume's role in LVM; nil where it is neither a thin pool nor an external origin.
+  /// Returns the role in LVM of the volume with the given name; nil if it is neither a thin pool
+  /// nor an external origin.
   private func role(of name: ThinDeviceName, _ devices: MappedDevices) -> MergeError.VolumeRole? {
     guard let (group, volume) = name.logicalVolume,
       let volumes = try? logicalVolumes(.name(group), for: name.text, devices)
@@ -178,7 +181,7 @@ struct ThinDeviceLookup {
     return volumes[volume].flatMap(volumes.role)
   }
 
-  /// Returns the volumes of a group from LVM; nil where LVM has no such group.
+  /// Returns the volumes of an LVM volume group; nil if LVM has no such group.
   private func logicalVolumes(
     _ selection: LogicalVolumes.Selection, for name: String, _ devices: MappedDevices
   ) throws(MergeError) -> LogicalVolumes? {
@@ -189,7 +192,7 @@ struct ThinDeviceLookup {
     }
   }
 
-  /// Returns the error for a query about `name` that LVM did not answer.
+  /// Returns the error to report when LVM did not answer a query about `name`.
   private func silent(_ name: String, _ devices: MappedDevices) -> MergeError {
     .lvmSilent(
       name, after: Program.answerTimeMax,
@@ -206,7 +209,7 @@ struct ThinDeviceLookup {
       byteCount: shown.map { $0.sectorCount * 512 })
   }
 
-  /// Finds a thin device that a killed run removed, by its name, unless LVM has since given the
+  /// Finds, by name, a thin device that a killed run had removed, unless LVM has since given that
   /// name to another volume.
   private func removedDevice(
     _ name: ThinDeviceName, _ devices: MappedDevices
@@ -230,7 +233,8 @@ struct ThinDeviceLookup {
 }
 
 extension LogicalVolumes {
-  /// Returns the role of a volume that is a thin pool or an external origin; nil for other volumes.
+  /// Returns the role of a volume that is a thin pool or an external origin; nil for any other
+  /// volume.
   fileprivate func role(of volume: Volume) -> MergeError.VolumeRole? {
     guard volume.transactionID == nil else { return .pool }
     let names = thinVolumes(on: volume).map(name)

@@ -1,8 +1,8 @@
-/// Compares an origin with its source, or with a journal.
+/// Compares an origin with its source, or with the checksums in a journal.
 struct VerifyOperation {
   let environment: Environment
 
-  /// Compares as ``Merger/verify(_:against:extent:transfer:)`` does.
+  /// Implements ``Merger/verify(_:against:extent:transfer:)``.
   func verify(
     _ source: MergeSource, against originPath: String,
     extent: ExtentOptions,
@@ -17,9 +17,9 @@ struct VerifyOperation {
     }
   }
 
-  /// Compares the origin with a held source.
+  /// Compares the origin with a source whose metadata is held.
   ///
-  /// - `session`: nil where no pool is active.
+  /// - `session`: the session with the active pool; nil if no pool is active.
   func verify(
     _ source: MergeSource, _ originPath: String, _ extent: ExtentOptions,
     _ transfer: TransferOptions, _ session: PoolSession?
@@ -73,8 +73,8 @@ struct VerifyOperation {
     return report
   }
 
-  /// Returns the blocks that abandoned merges left on the origin, from the journal at the default
-  /// path and from the origin's marks.
+  /// Returns the blocks that abandoned merges left on the origin, according to the journal at the
+  /// default path and the marks on the origin.
   private func remnants(onto origin: OpenFile, besides fingerprint: String) -> [MergeRemnant] {
     var remnants = environment.marks(of: origin).remnants
     if let usualPath = try? environment.journals.usualPath(of: origin),
@@ -87,7 +87,7 @@ struct VerifyOperation {
   }
 
   /// Returns the status of an unfinished merge that has written to the origin, from the journal at
-  /// the default path or one that a mark names; nil for none.
+  /// the default path or from one that a mark on the origin names; nil if there is none.
   private func unfinishedMerge(onto origin: OpenFile) -> StatusReport? {
     let usualPath = try? environment.journals.usualPath(of: origin)
     for path in (usualPath.map { [$0] } ?? []) + environment.marks(of: origin).unfinishedJournals()
@@ -95,7 +95,8 @@ struct VerifyOperation {
       // An unreadable journal does not prevent the comparison.
       guard FileSystem.exists(path),
         let status = try? StatusOperation(environment: environment).status(journalPath: path),
-        // The journal of a finished merge is locked while its handover is in progress.
+        // During the handover of a finished merge, the merge's journal is locked, so the merge
+        // appears to be running.
         status.runCount > 0, status.finishedSeconds == nil,
         [.running, .stopped, .givenUp].contains(status.state)
       else { continue }
@@ -104,14 +105,14 @@ struct VerifyOperation {
     return nil
   }
 
-  /// Compares as ``Merger/verify(journalPath:originPath:transfer:)`` does.
+  /// Implements ``Merger/verify(journalPath:originPath:transfer:)``.
   func verify(
     journalPath: String, originPath: String?, transfer: TransferOptions
   ) throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
     let file = try environment.journals.file(journalPath)
-    // A separate reader is used: Swift 6.3.1 frees the header's arrays of a consumed reader, as
-    // below, although they are used later.
+    // A separate reader is used because Swift 6.3.1 frees the arrays in a reader's header once the
+    // reader is consumed, as it is below, even though they are still used afterward.
     let journal = try environment.journals.read(file)
     let (header, state) = (journal.header, journal.state)
     if let taker = state.givenUp { throw .journalGivenUp(journalPath, for: taker) }
@@ -155,15 +156,16 @@ struct VerifyOperation {
 }
 
 extension JournalHeader {
-  /// Returns whether the thin device is the journal's but has other mappings than those recorded,
-  /// so that its merge cannot be resumed.
+  /// Returns whether the journal was written for the same thin device as `plan` but for different
+  /// mappings, which means that its merge cannot be resumed.
   ///
-  /// - `source`: the source from which `plan` was read.
+  /// - `source`: the source that `plan` was read from.
   fileprivate func isOfEarlierMappings(
     than plan: MergePlan, of source: MergeSource, data: DeviceIdentity
   ) -> Bool {
     if case .metadataSnapshot = mappings {
-      // The snapshot's content is merged, regardless of the thin device's current state.
+      // The merge uses the mappings in the metadata snapshot, regardless of the thin device's
+      // current state.
       guard case .metadataSnapshot = source.mappings else { return false }
     }
     return deviceID == plan.deviceID && endByteOffset == plan.endByteOffset
