@@ -170,7 +170,7 @@ package struct KernelDeviceMapper: DeviceMapper {
   }
 }
 
-/// A request to device-mapper. Its results live as long as the request does.
+/// A request to device-mapper, whose results live as long as the request does.
 @safe private struct Request: ~Copyable {
   let handle: OpaquePointer
 

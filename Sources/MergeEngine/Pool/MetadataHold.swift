@@ -6,8 +6,8 @@ internal import SystemPackage
 /// its blocks. In that case it is kept.
 package final class MetadataHold {
   private let pool: LockedPool
-  /// What happened to the thin device whose blocks survive only in an earlier run's metadata
-  /// snapshot; nil if there is no such device.
+  /// The fate of a thin device whose blocks survive only in an earlier run's metadata snapshot; nil
+  /// if there is no such device.
   private var lost: ThinDeviceFate?
   /// True if an earlier run's metadata snapshot is read because the user specified its block.
   private var isReadAsNamed = false

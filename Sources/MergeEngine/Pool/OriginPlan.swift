@@ -14,8 +14,8 @@ package struct OriginPlan: Sendable {
   private(set) var sharers: [OriginSharer]
   /// LVM's information about the volumes on the origin; nil if the origin is not an LVM volume.
   let volumes: VolumesOnOrigin?
-  /// The LVM name of the origin, if LVM keeps it read-only because it is an external origin;
-  /// otherwise nil.
+  /// The LVM name of the origin, if LVM keeps it read-only as the external origin of the merged
+  /// volume; otherwise nil.
   package let protectedName: String?
 
   /// The target types that can be reloaded while the same table is live, with both tables sharing

@@ -88,8 +88,9 @@ struct OtherDevices {
     }
   }
 
-  /// Refuses the merge unless the user agreed to every device. A device that was created or has
-  /// changed since then counts as not agreed to.
+  /// Refuses the merge unless the user agreed to every device.
+  ///
+  /// A device that was created or has changed since then counts as not agreed to.
   ///
   /// - Returns: all of these devices.
   func checkConsent(_ options: PoolOptions) throws(MergeError) -> [OriginSharer] {

@@ -13,10 +13,9 @@ package struct PoolState: Equatable, Sendable {
     package var uuid: String
     package var number: DeviceNumber
     package var bootID: String
-    /// The live table when the device was recorded. If the table has changed since, the device is
-    /// left alone.
+    /// The live table when the device was recorded; nil if any table is accepted.
     ///
-    /// Nil if any table is accepted.
+    /// If the table has changed since, the device is left alone.
     package var table: [TableLine]?
 
     package init(_ device: MappedDevice, bootID: String) {

@@ -4,8 +4,9 @@ internal import SystemPackage
 ///
 /// Nothing writes to a snapshot, and writes to its thin device do not change it.
 package final class ThinSnapshots {
-  /// The range of device IDs for snapshots. LVM, which counts upward from its highest ID, does not
-  /// normally reach it.
+  /// The range of device IDs for snapshots.
+  ///
+  /// LVM, which counts upward from its highest ID, does not normally reach it.
   ///
   /// IDs are drawn at random, so that a pool restored from a copy is unlikely to reuse an earlier
   /// ID.
