@@ -170,8 +170,8 @@ extension MappedDevice {
   /// name.
   var nameForPeople: String { knownVolume?.fullName ?? name }
 
-  /// The LVM volume that the device represents; nil if it is only a layer of a volume, or not from
-  /// LVM.
+  /// The LVM volume that the device represents; nil if the device is only a layer of a volume, or
+  /// is not an LVM device.
   var knownVolume: KnownVolume? { KnownVolume(mappedName: name, uuid: uuid) }
 }
 

@@ -155,7 +155,7 @@ package final class ThinSnapshots {
   /// Returns the snapshot that an earlier run made for a merge.
   ///
   /// If there is none, returns a snapshot that is the only copy of the thin device and that no
-  /// merge has begun to write from; nil if there is none of those either.
+  /// merge has begun to write from; nil if neither exists.
   ///
   /// - `deviceID`: the ID of the thin device, or of the snapshot itself.
   func earlier(
@@ -176,7 +176,7 @@ package final class ThinSnapshots {
 
   /// Returns the IDs of unneeded snapshots that may still exist in the pool.
   ///
-  /// A snapshot that is the only copy of its original is reported, and not returned.
+  /// A snapshot that is the only copy of its original is reported instead of being returned.
   func findUnneeded() -> [UInt32] {
     pool.state.snapshots.filter { snapshot in
       !snapshot.isNeeded && mayBeThere(snapshot) && (try? isOnlyCopy(snapshot)) != true

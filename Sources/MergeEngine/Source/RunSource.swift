@@ -4,7 +4,7 @@
 /// or throws. The source has checked that each run ends below 2⁶³ bytes on the thin device and lies
 /// within the data device, so callers do not check for overflow.
 package protocol RunSource: ~Copyable {
-  /// Starts another pass, from the thin block `first` on.
+  /// Starts another pass over the runs, beginning at the thin block `first`.
   ///
   /// The pass may also yield runs before `first`. If a run contains `first`, the blocks before
   /// `first` may be missing from it.

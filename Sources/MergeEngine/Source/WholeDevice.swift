@@ -1,5 +1,5 @@
-/// A source that yields all runs of one device's mapping tree, checked and as long as possible,
-/// using constant memory.
+/// A source that reads one device's whole mapping tree in constant memory, checks it, and yields
+/// its runs.
 package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
   package private(set) var mappedBlockCount: UInt64 = 0
   private var io: IO
