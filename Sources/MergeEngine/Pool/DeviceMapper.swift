@@ -2,55 +2,56 @@ package import SystemPackage
 
 /// The requests that this tool makes to device-mapper.
 ///
-/// An error is the system call's; its meaning depends on the request.
+/// Errors are those of the underlying system call; what an error means depends on the request.
 package protocol DeviceMapper: Sendable {
-  /// Returns all mapped devices with their tables, sorted by name; none if there is no
+  /// Returns all mapped devices with their tables, sorted by name; empty if the kernel has no
   /// device-mapper.
   func devices() throws(Errno) -> [MappedDevice]
-  /// Returns a device's status lines, without committing anything.
+  /// Returns a device's status lines, without making a pool commit its changes.
   func status(of device: DeviceNumber) throws(Errno) -> [TableLine]
   func send(_ message: String, to device: DeviceNumber) throws(Errno)
-  /// Removes a device that nobody has open.
+  /// Removes a device that no program has open.
   func remove(_ device: MappedDevice) throws(Errno)
   /// Creates a device with the given name, UUID and live table.
   func make(_ device: MappedDevice) throws(Errno)
-  /// Reloads the device's own live table, read-only or writable.
+  /// Reloads the device with its current live table, as read-only or writable.
   func reload(_ device: MappedDevice, isReadOnly: Bool) throws(Errno)
   /// Resumes a suspended device.
   func resume(_ device: MappedDevice) throws(Errno)
-  /// Drops a device's inactive table.
+  /// Discards a device's inactive table.
   func clear(_ device: MappedDevice) throws(Errno)
-  /// Returns the devices that the kernel lists as holders of a device.
+  /// Returns the devices that the kernel lists as holders of the given device.
   func holders(of device: DeviceNumber) -> [DeviceNumber]
-  /// Writes back the system's caches for a device and for everything above it.
+  /// Writes back the kernel's caches for a device and for everything stacked on it.
   ///
-  /// A thin device is suspended without freezing its file systems: data still in a cache then is
-  /// missing from its snapshot.
+  /// A thin device is suspended without freezing its file systems, so any data still in a cache at
+  /// that point is missing from the snapshot.
   ///
-  /// - Returns: the caches that may still have unwritten data.
+  /// - Returns: the caches that may still contain unwritten data.
   func writeBackCaches(above device: DeviceNumber) -> [CacheFailure]
-  /// Sends a message to a pool while one of its thin devices is suspended, and resumes the device
-  /// on every path.
+  /// Suspends a thin device, sends a message to its pool, and resumes the device, even after an
+  /// error.
   ///
-  /// The device is also resumed if this process dies, or is stopped for longer than 10 s, which
-  /// kills it.
+  /// The device is also resumed if this process dies. If this process is stopped for longer than 10
+  /// s, it is killed and the device is resumed.
   func send(
     _ message: String, toPool pool: DeviceNumber, whileSuspended thin: DeviceNumber
   ) throws(SuspendedMessageFailure)
-  /// Starts to watch for created and removed mapped devices.
+  /// Starts watching for mapped devices being created or removed.
   ///
-  /// - Returns: a function that returns true if there were any since; nil if the kernel cannot
-  ///   report changes.
+  /// - Returns: a function that returns true if any device has been created or removed since the
+  ///   watch started; nil if the kernel cannot report such changes.
   func watchForChanges() -> (() -> Bool)?
-  /// Makes the pool commit its changes.
+  /// Makes a pool commit its changes.
   func commit(_ pool: DeviceNumber) throws(Errno)
 }
 
-/// The failure of a message that was to be sent to a pool while a device is suspended, or of the
-/// steps around it.
+/// A failure to suspend a thin device, send a message to its pool, or resume the device.
 package struct SuspendedMessageFailure: Error, Equatable, Sendable {
-  /// `resumedByOthers`: the message was sent, but the device may no longer have been suspended by
-  /// then.
+  /// The step that failed.
+  ///
+  /// `resumedByOthers`: the message was sent, but another program may already have resumed the
+  /// device by then.
   package enum Step: Sendable { case preparing, suspending, sending, resumedByOthers, resuming }
 
   package var step: Step
@@ -62,17 +63,17 @@ package struct SuspendedMessageFailure: Error, Equatable, Sendable {
   }
 }
 
-/// A mapped device in the state in which it was read.
+/// A mapped device and the state it was in when it was read.
 package struct MappedDevice: Equatable, Sendable, Codable {
   package var name: String
-  /// Empty if the device has no UUID.
+  /// The device's UUID; empty if it has none.
   package var uuid: String
   package var number: DeviceNumber
   package var openCount: Int
   package var isReadOnly: Bool
   package var isSuspended: Bool
   package var liveTable: [TableLine]
-  /// A loaded table that is not live yet.
+  /// The table that is loaded but not yet live; empty if there is none.
   package var inactiveTable: [TableLine]
 
   package init(
@@ -90,18 +91,19 @@ package struct MappedDevice: Equatable, Sendable, Codable {
     self.inactiveTable = inactiveTable
   }
 
-  /// The identity of the device across boots: its UUID, or `name-` and its name if it has no UUID.
+  /// A name that identifies the device across boots: its UUID, or `name-` followed by its name if
+  /// it has no UUID.
   package var durableName: String { uuid.isEmpty ? "name-\(name)" : uuid }
 
-  /// The path of the device's node.
+  /// The path of the device node.
   package var path: String { "/dev/mapper/\(Self.nodeName(name))" }
 
   package var byteCount: UInt64 {
     liveTable.reduce(0) { $0 &+ $1.sectorCount } &* 512
   }
 
-  /// Returns a node name as libdevmapper encodes it: a byte that is unsafe in a path becomes
-  /// `\xNN`.
+  /// Returns the device node name for a device name, encoded as libdevmapper does: a byte that is
+  /// unsafe in a path becomes `\xNN`.
   private static func nodeName(_ name: String) -> String {
     name.utf8.map { byte in
       switch byte {

@@ -12,7 +12,7 @@ package struct KernelDeviceMapper: DeviceMapper {
     guard isThere else { return [] }
     var found: [MappedDevice] = []
     for name in try names() {
-      // Skips a device that has disappeared meanwhile.
+      // A device may have disappeared since the names were listed; skip it.
       if let device = try device(name) { found.append(device) }
     }
     return found
@@ -23,8 +23,9 @@ package struct KernelDeviceMapper: DeviceMapper {
     try request.run()
     guard let list = unsafe dm_task_get_names(request.handle) else { return [] }
     var names: [String] = []
-    // SAFETY: libdevmapper's list lives as long as the request. Each entry has the offset of the
-    // next, 0 in the last entry; an empty list has one entry without a device.
+    // SAFETY: libdevmapper's list lives as long as the request. Each entry contains the offset of
+    // the next one; in the last entry, the offset is 0. An empty list has a single entry without a
+    // device.
     var entry = UnsafeRawPointer(list)
     while true {
       let fields = unsafe entry.assumingMemoryBound(to: dm_names.self)
@@ -38,7 +39,8 @@ package struct KernelDeviceMapper: DeviceMapper {
     return names.sorted()
   }
 
-  // The offset of the flexible array member after `next`, which Swift does not import.
+  // The byte offset of the flexible array member that follows `next`; Swift does not import that
+  // member.
   private static let nameByteOffset = 12
 
   private func device(_ name: String) throws(Errno) -> MappedDevice? {
@@ -68,7 +70,7 @@ package struct KernelDeviceMapper: DeviceMapper {
 
   package func status(of device: DeviceNumber) throws(Errno) -> [TableLine] {
     let request = try Request(DM_DEVICE_STATUS, device: device)
-    // Without this flag the pool commits.
+    // Without this flag, the query makes the pool commit.
     unsafe dm_task_no_flush(request.handle)
     guard try request.runAndLook() != nil else { throw .noSuchAddressOrDevice }
     return request.lines()
@@ -105,7 +107,7 @@ package struct KernelDeviceMapper: DeviceMapper {
     do throws(Errno) {
       try resume(device)
     } catch {
-      // Otherwise the next resume by anybody would make the table live.
+      // Otherwise, the table would go live the next time any program resumes the device.
       try? clear(device)
       // The kernel may have suspended the device before it failed to swap the tables.
       try? resume(device)
@@ -153,7 +155,7 @@ package struct KernelDeviceMapper: DeviceMapper {
     return { cdm_has_changed(watch.descriptor) != 0 }
   }
 
-  /// An open /dev/mapper/control.
+  /// An open descriptor of /dev/mapper/control, closed on deinitialization.
   private final class Watch {
     let descriptor: CInt
 
@@ -163,16 +165,16 @@ package struct KernelDeviceMapper: DeviceMapper {
   }
 
   package func commit(_ pool: DeviceNumber) throws(Errno) {
-    // A status query makes the pool commit unless `dm_task_no_flush` is set.
+    // A status query makes the pool commit unless `dm_task_no_flush` was called.
     try Request(DM_DEVICE_STATUS, device: pool).run()
   }
 }
 
-/// One request to device-mapper; its results live as long as the request.
+/// A request to device-mapper, whose results live as long as the request does.
 @safe private struct Request: ~Copyable {
   let handle: OpaquePointer
 
-  /// - `kind`: DM_DEVICE_LIST or another request type.
+  /// - `kind`: the request type, such as DM_DEVICE_LIST.
   init(
     _ kind: Int, name: String? = nil, device: DeviceNumber? = nil
   ) throws(Errno) {
@@ -207,7 +209,7 @@ package struct KernelDeviceMapper: DeviceMapper {
     }
   }
 
-  /// Runs the request and waits until udev has created or removed the device's names.
+  /// Runs the request and waits for udev to create or remove the device nodes and symbolic links.
   func runWithUdev() throws(Errno) {
     var cookie: UInt32 = 0
     guard unsafe dm_task_set_cookie(handle, &cookie, 0) != 0 else { throw .noMemory }
@@ -215,16 +217,16 @@ package struct KernelDeviceMapper: DeviceMapper {
     try run()
   }
 
-  /// Runs the request; returns nil if there is no such device.
+  /// Runs the request and returns information about the device; nil if there is no such device.
   func runAndLook() throws(Errno) -> dm_info? {
     try run()
     var info = dm_info()
-    // SAFETY: the call fills the structure given.
+    // SAFETY: the call fills in the structure that it is given.
     guard unsafe dm_task_get_info(handle, &info) != 0, info.exists != 0 else { return nil }
     return info
   }
 
-  /// Returns the table or status lines that the request returned.
+  /// Returns the table or status lines in the result of the request.
   func lines() -> [TableLine] {
     var lines: [TableLine] = []
     var next: UnsafeMutableRawPointer?
@@ -233,7 +235,8 @@ package struct KernelDeviceMapper: DeviceMapper {
       var count: UInt64 = 0
       var kind: UnsafeMutablePointer<CChar>?
       var arguments: UnsafeMutablePointer<CChar>?
-      // SAFETY: the call fills the variables given; the strings live as long as the request.
+      // SAFETY: the call fills in the variables that it is given; the strings live as long as the
+      // request.
       unsafe next = dm_get_next_target(handle, next, &start, &count, &kind, &arguments)
       if let kind = unsafe kind {
         lines.append(

@@ -1,22 +1,22 @@
 internal import SystemPackage
 
-/// An active pool that this run has locked: its queries, its messages, and the record of changes
-/// made for a merge.
+/// An active pool that this run has locked, with the means to query it, send it messages, and
+/// record the changes made to it for a merge.
 package final class LockedPool {
   package let device: MappedDevice
   let target: PoolTarget
   let mapper: any DeviceMapper
   let stateFile: PoolStateFile
   let reader: MetadataReader
-  /// Returns a random number in a range.
+  /// Returns a random number in the given range.
   let drawNumber: (ClosedRange<UInt32>) -> UInt32
-  /// Runs a program and returns its output.
+  /// Runs a program that only reads, and returns its result.
   let runProgram: ([String]) -> Program.End
-  /// Runs a program that changes something.
+  /// Runs a program that makes changes, and returns its result.
   let runChange: ([String]) -> Program.End
   private let clock: Clock
   let note: (MergeNote) -> Void
-  /// The steps that could not be undone.
+  /// Notes about the steps that could not be undone.
   private(set) var cleanupFailures: [MergeNote] = []
 
   package init(
@@ -50,10 +50,10 @@ package final class LockedPool {
     }
   }
 
-  /// Returns the live superblock.
+  /// Reads the pool's live superblock.
   func superblock() throws(MergeError) -> Superblock { try reader.liveSuperblock() }
 
-  /// Returns the superblocks with the trees of the metadata snapshot that is held.
+  /// Reads the pool's superblocks, selecting the trees of the held metadata snapshot.
   func heldMetadata() throws(MergeError) -> PoolMetadata {
     try reader.superblocks(.metadataSnapshot(block: nil), ignoresNeedsCheck: true)
   }
@@ -67,18 +67,18 @@ package final class LockedPool {
     throw .poolFailed(name)
   }
 
-  /// Reads the tables, status and superblock.
+  /// Reads the pool's device tables, status and superblock.
   package func observed() throws(MergeError) -> ObservedPool {
     ObservedPool(
       pool: device, target: target, devices: try devices(), status: try status(),
       live: try superblock())
   }
 
-  /// Reads the tables, status and superblock after a wait for brief openers of the thin device,
-  /// such as udev and LVM.
+  /// Reads the pool's device tables, status and superblock, after waiting for programs that have
+  /// the thin device open only briefly, such as udev and LVM.
   ///
-  /// The wait ends at once if a device or a mount lies on the thin device, and after `limit`
-  /// otherwise.
+  /// The wait ends when the thin device is no longer open, after `limit` at the latest. It ends at
+  /// once if another device or a mount uses the thin device.
   func observed(
     onceClosed deviceID: UInt32, after limit: Duration = .seconds(5)
   ) throws(MergeError) -> ObservedPool {
@@ -99,7 +99,8 @@ package final class LockedPool {
 
   /// Checks that the pool's metadata has room for a snapshot.
   ///
-  /// - Throws: `MergeError` (`refused`) if the pool is read-only or its metadata is nearly used up.
+  /// - Throws: `MergeError` (`refused`) if the pool is read-only or its metadata space is nearly
+  ///   used up.
   func checkHasRoom(_ status: PoolStatus) throws(MergeError) {
     guard status.mode != .readOnly else { throw .poolReadOnly(name) }
     guard !status.isMetadataNearlyUsedUp else {
@@ -118,23 +119,23 @@ package final class LockedPool {
     }
   }
 
-  /// Returns those of the thin devices that are in the live metadata.
+  /// Returns the given thin devices that exist in the live metadata.
   func liveDevices(_ ids: Set<UInt32>) throws(MergeError) -> [MetadataReader.Device] {
     try commit()
     return try reader.liveDevices(ids)
   }
 
-  /// Records and notes a step that could not be undone.
+  /// Records a step that could not be undone, and adds a note about it.
   func recordCleanupFailure(_ failure: MergeNote) {
     cleanupFailures.append(failure)
     note(failure)
   }
 
-  /// Forgets the recorded failures, because every step is retried.
+  /// Forgets the recorded cleanup failures, because every step is about to be retried.
   func forgetCleanupFailures() { cleanupFailures = [] }
 }
 
-/// The observed state of an active pool, from which all decisions about the pool are made.
+/// The state of an active pool at one point in time; all decisions about the pool are based on it.
 package struct ObservedPool: Sendable {
   package let pool: MappedDevice
   let target: PoolTarget
@@ -142,19 +143,20 @@ package struct ObservedPool: Sendable {
   let status: PoolStatus
   let live: Superblock
 
-  /// The block of the metadata snapshot that is held, whoever took it; nil if none is.
+  /// The block of the held metadata snapshot, no matter which program took it; nil if none is held.
   package var heldRoot: UInt64? { live.heldRoot?.rawValue }
 
-  /// Returns the devices that show a thin device of the pool, in a live or an inactive table.
+  /// Returns the mapped devices whose live or inactive table refers to the given thin device of the
+  /// pool.
   func showing(_ deviceID: UInt32) -> [MappedDevice] { devices.showing(deviceID, of: pool.number) }
 
-  /// Returns whether any mapped device shows the thin device as writable now.
+  /// Returns whether any mapped device for the thin device is currently writable.
   func isWritable(_ deviceID: UInt32) -> Bool { showing(deviceID).contains { !$0.isReadOnly } }
 
-  /// Checks that the pool can be relied on.
+  /// Checks that the pool is healthy enough to merge from.
   ///
-  /// - Throws: `MergeError` (`refused`) if the pool needs a check, or its table and status
-  ///   contradict its metadata.
+  /// - Throws: `MergeError` (`refused`) if the pool needs a check that is not to be ignored, or if
+  ///   its table and status contradict its metadata.
   package func checkHealth(ignoresNeedsCheck: Bool) throws(MergeError) {
     guard !status.needsCheck || ignoresNeedsCheck else {
       throw .poolNeedsCheck(

@@ -1,4 +1,4 @@
-/// All mapped devices, and lookups in their tables.
+/// All mapped devices, with lookups by name, number, UUID and table contents.
 package struct MappedDevices: Sendable {
   package let all: [MappedDevice]
 
@@ -10,24 +10,24 @@ package struct MappedDevices: Sendable {
 
   package func device(uuid: String) -> MappedDevice? { all.first { $0.uuid == uuid } }
 
-  /// Returns the path by which users know a device.
+  /// Returns the path under which users know a device; its number if no path is known.
   package func path(of number: DeviceNumber) -> String {
     self[number]?.path ?? FileSystem.node(of: number) ?? number.description
   }
 
-  /// Returns the devices that show a thin device, in a live or an inactive table.
+  /// Returns the mapped devices whose live or inactive table refers to the given thin device.
   package func showing(_ deviceID: UInt32, of pool: DeviceNumber) -> [MappedDevice] {
     all.filter { device in
       device.thinTargets.contains { $0.pool == pool && $0.deviceID == deviceID }
     }
   }
 
-  /// Returns the device IDs of a pool that any table names.
+  /// Returns the IDs of a pool's thin devices that appear in any table.
   package func deviceIDs(of pool: DeviceNumber) -> Set<UInt32> {
     Set(all.flatMap(\.thinTargets).filter { $0.pool == pool }.map(\.deviceID))
   }
 
-  /// Returns the thin devices whose external origin overlaps `origin`.
+  /// Returns the mapped thin devices whose external origin overlaps the given one.
   package func thinDevices(over origin: StorageStack) -> [MappedDevice] {
     all.filter { device in
       device.thinTargets.contains { target in
@@ -36,7 +36,8 @@ package struct MappedDevices: Sendable {
     }
   }
 
-  /// Returns the thin devices that a mapped device shows over `origin`.
+  /// Returns the thin devices in a mapped device's tables whose external origin overlaps the given
+  /// one.
   func sharers(in device: MappedDevice, over origin: StorageStack) -> [OriginSharer] {
     device.thinTargets.filter { target in
       target.origin.map { origin.overlaps(StorageStack(device: $0)) } ?? false
@@ -47,15 +48,16 @@ package struct MappedDevices: Sendable {
     }
   }
 
-  /// Returns whether two devices or files have the same bytes in the same places.
+  /// Returns whether two devices or files are the same storage, with every byte at the same offset.
   ///
-  /// This is more than an overlap: a linear device with an offset differs from the disk under it.
+  /// Overlapping is not enough: a linear device with an offset overlaps the disk under it but is
+  /// not the same.
   package func areSame(_ one: StorageStack.Layer, _ other: StorageStack.Layer) -> Bool {
     !wholes(of: one).isDisjoint(with: wholes(of: other))
   }
 
-  /// Returns the layer itself and, downward from it, the layers that it shows from the first byte
-  /// to the last.
+  /// Returns the given layer and, from top to bottom, all layers below it that are identical to it
+  /// from the first byte to the last.
   private func wholes(of layer: StorageStack.Layer) -> Set<StorageStack.Layer> {
     var wholes: Set<StorageStack.Layer> = []
     var next: StorageStack.Layer? = layer
@@ -67,7 +69,8 @@ package struct MappedDevices: Sendable {
 
   private func whole(under number: DeviceNumber) -> StorageStack.Layer? {
     guard let device = self[number] else { return LoopDevice.whole(under: number) }
-    // A linear device as long as the device below starts at that device's first sector.
+    // If a linear device is as long as the device below it, it must start at that device's first
+    // sector.
     guard let below = device.linearTarget,
       device.byteCount == self[below]?.byteCount ?? FileSystem.byteCount(of: below)
     else { return nil }
@@ -77,7 +80,8 @@ package struct MappedDevices: Sendable {
   /// Returns the pools whose metadata device overlaps `metadata`.
   package func pools(onMetadata metadata: StorageStack) -> [MappedDevice] {
     all.filter { device in
-      // A thin device of the pool lies on the pool's metadata, and may carry another pool.
+      // A thin device of this pool depends on the pool's metadata device, and may itself carry
+      // another pool.
       guard let target = device.poolTarget, !metadata.layers.contains(.device(device.number)) else {
         return false
       }
@@ -85,8 +89,8 @@ package struct MappedDevices: Sendable {
     }
   }
 
-  /// Returns the device itself and, downward from it, the devices that it shows whole and
-  /// exclusively.
+  /// Returns the given mapped device and, from top to bottom, the mapped devices below it that it
+  /// maps completely, each with a single linear target.
   package func linearLayers(of number: DeviceNumber) -> [MappedDevice] {
     var layers: [MappedDevice] = []
     var next: DeviceNumber? = number
@@ -99,9 +103,9 @@ package struct MappedDevices: Sendable {
     return layers
   }
 
-  /// The devices that show one part of another device, except LVM's.
+  /// The devices that map one contiguous part of another device, excluding LVM volumes.
   ///
-  /// A volume keeps its identity while LVM moves its data, whatever device lies under it.
+  /// An LVM volume keeps its identity even when LVM moves its data to another device.
   package var linearParts: StorageExtent.LinearParts {
     var parts: StorageExtent.LinearParts = [:]
     for device in all where !device.uuid.hasPrefix("LVM-") {
@@ -113,14 +117,14 @@ package struct MappedDevices: Sendable {
     return parts
   }
 
-  /// Returns the target that the live tables give for a thin device; nil if no live table names the
-  /// device.
+  /// Returns the target of a thin device according to the live tables; nil if no live table refers
+  /// to the device.
   ///
   /// - Throws: `MergeError` (`refused`) if the tables disagree.
   package func thinTarget(
     of deviceID: UInt32, in pool: MappedDevice
   ) throws(MergeError) -> ThinTarget? {
-    // A table that is not live does not count here.
+    // Inactive tables do not count here.
     let showing = self.showing(deviceID, of: pool.number).filter { device in
       device.liveTable.contains { ThinTarget($0)?.deviceID == deviceID }
     }
@@ -133,12 +137,12 @@ package struct MappedDevices: Sendable {
     return target
   }
 
-  /// Returns the active pool with a name of device-mapper or LVM.
+  /// Returns the active pool with the given device-mapper or LVM name.
   package func pool(
     named name: String
   ) throws(MergeError) -> (device: MappedDevice, target: PoolTarget) {
     let typed = ThinDeviceName(name)
-    // The device with LVM's own name of a pool is a layer over the pool.
+    // The device that has the LVM name of a pool is only a layer over the pool.
     let pool = [typed.device(in: self), named(name + "-tpool"), tpool(typed)]
       .compactMap { $0 }.first { $0.poolTarget != nil }
     guard let pool, let target = pool.poolTarget else {
@@ -154,18 +158,20 @@ package struct MappedDevices: Sendable {
   }
 }
 
-/// The facts about a mapped device that its LVM name and UUID contain.
+/// Facts about a mapped device that are derived from its LVM name and UUID.
 extension MappedDevice {
-  /// The volume group and name of the LVM pool that the device is; nil for any other device.
+  /// The volume group and LVM name of the pool; nil if the device is not an LVM pool.
   var poolName: (group: String, volume: String)? {
     guard uuid.hasPrefix("LVM-"), name.hasSuffix("-tpool") else { return nil }
     return ThinDeviceName.logicalVolume(mappedName: String(name.dropLast("-tpool".count)))
   }
 
-  /// The LVM name of a volume, or the device-mapper name of any other device.
+  /// The name to show to users: the LVM name if the device is a volume, otherwise its device-mapper
+  /// name.
   var nameForPeople: String { knownVolume?.fullName ?? name }
 
-  /// The LVM volume that the device is; nil for a layer of a volume and for any other device.
+  /// The LVM volume that the device represents; nil if the device is only a layer of a volume, or
+  /// is not an LVM device.
   var knownVolume: KnownVolume? { KnownVolume(mappedName: name, uuid: uuid) }
 }
 
@@ -175,22 +181,21 @@ extension MappedDevices {
     pool(volume) != nil || lowestLayer(of: volume) != nil
   }
 
-  /// Returns the pool that an LVM volume is; nil if it is not a pool or not active.
+  /// Returns the device of an LVM pool volume; nil if the volume is not a pool or not active.
   ///
-  /// LVM puts a layer over a pool, except over one that it has just created.
+  /// LVM puts a layer over a pool unless it has just created the pool.
   func pool(_ volume: KnownVolume) -> MappedDevice? {
     ["-tpool", ""].lazy.compactMap { device(uuid: volume.mappedUUID(layer: $0)) }
       .first { $0.poolTarget != nil }
   }
 
-  /// Returns an active LVM volume with its current name and its open count, without its own layers;
-  /// nil if it is not active.
+  /// Returns the current name and open count of an LVM volume; nil if the volume is not active.
   ///
-  /// A layer stays while other active volumes use it: `base-real` under a thin volume, `pool-tpool`
-  /// under all of the pool's volumes. The volume itself is not active then. A layer that nothing
-  /// uses is a remnant of the volume, which counts as active.
+  /// A volume's layer remains while other active volumes use it: `base-real` under a thin volume,
+  /// `pool-tpool` under all of the pool's volumes. In that case, the volume itself is not active.
+  /// If nothing uses a remaining layer, the layer is a remnant and the volume counts as active.
   package func active(_ volume: KnownVolume) -> ActivatedVolumes.ActiveVolume? {
-    // LVM gives a pool's own device, a linear one over `-tpool`, the suffix `-pool`.
+    // LVM gives the suffix `-pool` to a pool's own device, which is a linear device over `-tpool`.
     let own =
       device(uuid: volume.mappedUUID()) ?? device(uuid: volume.mappedUUID(layer: "-pool"))
     guard let shown = own ?? topLayer(of: volume) ?? pool(volume),
@@ -201,25 +206,25 @@ extension MappedDevices {
       fullName: name ?? volume.fullName, openCount: shown.openCount)
   }
 
-  /// Returns the LVM names of a pool's active metadata and data volumes.
+  /// Returns the LVM names of a pool's hidden metadata and data volumes, if they are active.
   func hiddenVolumes(of pool: KnownVolume) -> [String] {
     ["_tmeta", "_tdata"].filter { named(pool.mappedName(layer: $0)) != nil }
       .map { pool.fullName + $0 }
   }
 
-  /// Returns the topmost device that shows an LVM volume; nil if the volume is not active.
+  /// Returns the topmost device of an LVM volume; nil if the volume is not active.
   func topLayer(of volume: KnownVolume) -> MappedDevice? {
     ["", "-real"].lazy.compactMap { device(uuid: volume.mappedUUID(layer: $0)) }.first
   }
 
-  /// Returns the lowest device that shows an LVM volume; nil if the volume is not active.
+  /// Returns the lowest device of an LVM volume; nil if the volume is not active.
   func lowestLayer(of volume: KnownVolume) -> MappedDevice? {
     ["-real", ""].lazy.compactMap { device(uuid: volume.mappedUUID(layer: $0)) }.first
   }
 }
 
 extension ThinDeviceName {
-  /// Returns the active device of that name.
+  /// Returns the active device that this name refers to; nil if there is none.
   package func device(in devices: MappedDevices) -> MappedDevice? {
     if isPath, let number = FileSystem.blockDevice(at: text) { return devices[number] }
     return mappedName.flatMap(devices.named)

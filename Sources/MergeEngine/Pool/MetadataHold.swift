@@ -1,41 +1,41 @@
 internal import SystemPackage
 
-/// The metadata snapshot of an active pool: taken if none is held, and released afterwards.
+/// Takes the metadata snapshot of an active pool, if none is held, and releases it afterwards.
 ///
-/// If a partly merged thin device is deleted, the metadata snapshot may be the only copy of its
-/// blocks; it is then kept.
+/// If a partly merged thin device is deleted, the metadata snapshot may be all that still refers to
+/// its blocks. In that case it is kept.
 package final class MetadataHold {
   private let pool: LockedPool
-  /// The fate of the thin device whose blocks only an earlier run's metadata snapshot has; nil if
-  /// there is no such device.
+  /// The fate of a thin device whose blocks survive only in an earlier run's metadata snapshot; nil
+  /// if there is no such device.
   private var lost: ThinDeviceFate?
-  /// True if an earlier run's metadata snapshot is read because the user named its block.
+  /// True if an earlier run's metadata snapshot is read because the user specified its block.
   private var isReadAsNamed = false
   private var isTakenNow = false
 
   init(_ pool: LockedPool) { self.pool = pool }
 
-  /// True if this tool took the metadata snapshot that is held.
+  /// True if this tool took the metadata snapshot that the pool holds.
   package var isOwn: Bool { pool.state.metadataHold?.held != nil }
 
-  /// Returns whether the data to merge from the thin device exists only in the metadata snapshot
-  /// that is held.
+  /// Returns whether the data to merge from a thin device exists only in the held metadata
+  /// snapshot.
   package func isOnlyCopy(of deviceID: UInt32) -> Bool {
     lost != nil && pool.state.metadataHold?.writtenFrom == deviceID
   }
 
-  /// Returns whether the metadata snapshot is the only copy and another thin device now has that
-  /// device ID.
+  /// Returns whether the metadata snapshot is the only copy of a deleted thin device whose ID
+  /// another thin device now has.
   func isOnlyCopyOfReplaced(_ deviceID: UInt32) -> Bool {
     isOnlyCopy(of: deviceID) && lost == .replaced
   }
 
   // MARK: Deciding
 
-  /// The mappings to read, and whether a metadata snapshot must be taken for them.
+  /// A decision about which mappings to read, and whether a metadata snapshot must be taken first.
   private enum Decision {
     case serves(MergeSource.Mappings)
-    /// Mappings in somebody else's metadata snapshot, usable if it is up to date.
+    /// Read the mappings in another program's metadata snapshot, if it is up to date.
     case servesIfFresh(MergeSource.Mappings)
     case take
   }
@@ -57,7 +57,7 @@ package final class MetadataHold {
       return .serves(wanted)
     case .metadataSnapshot(nil):
       guard observed.heldRoot == nil else {
-        // If the pool needs a check, the held metadata snapshot may be all that can be read.
+        // If the pool needs a check, the held metadata snapshot may be the only readable metadata.
         return observed.status.needsCheck && ignoresNeedsCheck
           ? .serves(wanted) : .servesIfFresh(wanted)
       }
@@ -72,11 +72,11 @@ package final class MetadataHold {
     return .take
   }
 
-  /// Refuses a device if the kept metadata snapshot belongs to another one.
+  /// Refuses a thin device if a metadata snapshot is kept for a different device.
   ///
-  /// If another device now has the device ID, only a journal identifies the earlier device. If it
-  /// is unknown whether the device still exists, the metadata snapshot is neither read nor
-  /// replaced.
+  /// If a new device has taken over the ID, only a journal shows that the earlier device is meant.
+  /// If it is unknown whether the earlier device still exists, its metadata snapshot is neither
+  /// read nor replaced.
   private func checkKept(_ deviceID: UInt32, isResumed: Bool) throws(MergeError) {
     guard let id = pool.state.metadataHold?.writtenFrom else { return }
     guard let lost else {
@@ -92,8 +92,8 @@ package final class MetadataHold {
   /// Returns the mappings to read, taking a metadata snapshot if no usable one is held.
   ///
   /// - `deviceID`: the thin device whose mappings are read; nil if only device details are read.
-  /// - Throws: `MergeError`: `busy` if somebody else's metadata snapshot is in the way, `refused`
-  ///   if the pool cannot provide one.
+  /// - Throws: `MergeError`: `busy` if another program's metadata snapshot is in the way, `refused`
+  ///   if the pool cannot provide a metadata snapshot.
   package func hold(
     _ wanted: MergeSource.Mappings, of deviceID: UInt32?, _ observed: ObservedPool,
     ignoresNeedsCheck: Bool, isResumed: Bool = false
@@ -109,8 +109,10 @@ package final class MetadataHold {
     }
   }
 
-  /// Throws unless somebody else's metadata snapshot is up to date: nothing was mapped since in the
-  /// thin device to read or, without one, in the whole pool.
+  /// Throws unless another program's metadata snapshot is up to date.
+  ///
+  /// Up to date means that the mappings of the given thin device have not changed since it was
+  /// taken, or that nothing in the whole pool has.
   private func checkIsFresh(for deviceID: UInt32?) throws(MergeError) {
     try pool.commit()
     let held = try pool.heldMetadata()
@@ -131,9 +133,9 @@ package final class MetadataHold {
 
   /// Takes a metadata snapshot.
   ///
-  /// - Returns: its block.
+  /// - Returns: the block of the metadata snapshot.
   private func take() throws(MergeError) -> UInt64 {
-    // Uncommitted changes would be in the copy, and make it look like somebody else's.
+    // Otherwise, the copy would include uncommitted changes and look like another program's.
     try pool.commit()
     let live = try pool.superblock()
     try pool.stateFile.update {
@@ -170,15 +172,16 @@ package final class MetadataHold {
 
   // MARK: The only copy
 
-  /// Records that the origin has some blocks of the device.
+  /// Records that some of a thin device's blocks are about to be written to the origin.
   ///
-  /// From now on the metadata snapshot may become the only copy of the rest.
+  /// From now on, the metadata snapshot may become the only copy of the other blocks.
   ///
-  /// - `snapshot`: the snapshot with the same blocks that was made after the metadata snapshot.
+  /// - `snapshot`: the ID of a snapshot of the device that was made after the metadata snapshot and
+  ///   has the same blocks; nil if there is none.
   package func isNeeded(
     for deviceID: UInt32, snapshot: UInt32? = nil
   ) throws(MergeError) {
-    // The record of an only copy stays unchanged.
+    // If the metadata snapshot is already the only copy, its record must not change.
     guard isOwn, !isOnlyCopy(of: deviceID), var needed = pool.state.metadataHold else { return }
     needed.writtenFrom = deviceID
     needed.snapshotOfIt = snapshot
@@ -186,7 +189,7 @@ package final class MetadataHold {
     try pool.stateFile.update { $0.metadataHold = needed }
   }
 
-  /// Records that the whole device is merged onto the origin.
+  /// Records that the whole thin device has been merged, so the metadata snapshot need not be kept.
   package func isNotNeeded(for deviceID: UInt32) {
     guard pool.state.metadataHold?.writtenFrom == deviceID else { return }
     pool.stateFile.forget {
@@ -197,26 +200,30 @@ package final class MetadataHold {
 
   // MARK: Releasing
 
-  /// Returns whether an earlier run's metadata snapshot blocks the reading of `wanted`.
+  /// Returns whether an earlier run's metadata snapshot prevents the wanted mappings from being
+  /// read.
   func isInTheWay(of wanted: MergeSource.Mappings) -> Bool {
     pool.state.metadataHold != nil && wanted != .inactivePool && !isNamed(by: wanted)
   }
 
-  /// Returns whether `wanted` names the block of an earlier run's metadata snapshot.
+  /// Returns whether the wanted mappings are in an earlier run's metadata snapshot, specified by
+  /// its block.
   private func isNamed(by wanted: MergeSource.Mappings) -> Bool {
     guard case .metadataSnapshot(let block?) = wanted else { return false }
     return pool.state.metadataHold?.held?.block == block
   }
 
-  /// Releases an earlier run's metadata snapshot like ``release()``, for a run that only inspects.
+  /// Releases an earlier run's metadata snapshot, as ``release()`` does, for a run that only
+  /// inspects the pool.
   ///
-  /// Nothing is released if `wanted` names that metadata snapshot's block, or an inactive pool.
+  /// Nothing is released if the wanted mappings are in that metadata snapshot, specified by its
+  /// block, or in an inactive pool.
   func makeWay(for wanted: MergeSource.Mappings) {
     guard wanted != .inactivePool else { return }
     guard isNamed(by: wanted) else { return release() }
     isReadAsNamed = true
     guard let hold = pool.state.metadataHold, let id = hold.writtenFrom else { return }
-    // An unknown fate does not prevent an inspection.
+    // The inspection can continue even if it is unknown whether the thin device still exists.
     _ = try? isStillThere(id, as: hold.snapshotOfIt)
   }
 
@@ -249,7 +256,8 @@ package final class MetadataHold {
     pool.stateFile.forget { $0.metadataHold = nil }
   }
 
-  /// Returns whether a partly merged thin device still exists, and reports it if not.
+  /// Returns whether a partly merged thin device still exists; if not, or if that is unknown,
+  /// reports it.
   private func isStillThere(_ id: UInt32, as snapshot: UInt32?) throws(MergeError) -> Bool {
     let fate = try pool.reader.fate(of: id, as: snapshot ?? id, since: pool.heldMetadata())
     switch fate {
@@ -266,10 +274,11 @@ package final class MetadataHold {
     return false
   }
 
-  /// Returns whether a killed run may have taken the held metadata snapshot just before it died.
+  /// Returns whether a killed run may have taken the held metadata snapshot just before the run
+  /// ended.
   ///
-  /// If the pool committed just before the kernel took the metadata snapshot, ours cannot
-  /// be told from one that another program took since.
+  /// If the pool committed just before the kernel took the metadata snapshot, ours cannot be
+  /// distinguished from one that another program took later.
   private func isMaybeOurs(_ hold: PoolState.MetadataHold) throws(MergeError) -> Bool {
     guard hold.held == nil else { return false }
     return try pool.superblock().heldRoot != nil
@@ -280,8 +289,8 @@ package final class MetadataHold {
     guard let block = try pool.superblock().heldRoot?.rawValue else { return false }
     let copy = try pool.heldMetadata().superblock
     if let held = hold.held { return held == PoolState.MetadataHold.Held(copy, block: block) }
-    // None was held at the request, so a metadata snapshot taken after any later change is not
-    // ours.
+    // No metadata snapshot was held when ours was requested, so one that contains later changes is
+    // not ours.
     return copy.time == hold.timeBefore && copy.transactionID == hold.transactionBefore
       && copy.mappingRoot.rawValue == hold.mappingRootBefore
       && copy.detailsRoot.rawValue == hold.detailsRootBefore

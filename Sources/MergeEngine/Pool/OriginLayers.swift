@@ -1,9 +1,9 @@
 internal import SystemPackage
 
-/// A persistent record of the layers that are writable for the duration of a merge.
+/// A persistent record of the origin's layers that were made writable for the duration of a merge.
 protocol LayerRecord {
   var madeWritable: [PoolState.KnownDevice] { get }
-  /// Records a layer, durably, before it is made writable.
+  /// Records a layer durably; must be called before the layer is made writable.
   func add(_ layer: PoolState.KnownDevice) throws(MergeError)
   /// Removes a layer from the record, durably if possible.
   func remove(_ layer: PoolState.KnownDevice)
@@ -21,17 +21,18 @@ extension PoolStateFile: LayerRecord {
   }
 }
 
-/// The device-mapper layers of an origin, made writable for the duration of a merge.
+/// Makes the device-mapper layers of an origin writable for the duration of a merge, and read-only
+/// again afterwards.
 struct OriginLayers {
   let record: any LayerRecord
   let mapper: any DeviceMapper
-  /// The ID of this boot.
+  /// The ID of the current boot.
   let bootID: String
   let devices: () throws(MergeError) -> MappedDevices
-  /// Receives each step that could not be undone.
+  /// Receives a note about each step that could not be undone.
   let recordCleanupFailure: (MergeNote) -> Void
 
-  /// Makes layers writable, the lowest first.
+  /// Makes the given layers writable in order, recording each one first.
   func makeWritable(_ layers: [MappedDevice]) throws(MergeError) {
     for layer in layers {
       var known = PoolState.KnownDevice(layer, bootID: bootID)
@@ -45,9 +46,9 @@ struct OriginLayers {
     }
   }
 
-  /// Makes every layer writable again that somebody has made read-only since.
+  /// Makes writable again every recorded layer that something has since made read-only.
   ///
-  /// - Returns: true if there was such a layer, and all layers are writable now.
+  /// - Returns: true if there was such a layer and all of them are writable now.
   func makeWritableAgain() -> Bool {
     guard let now = try? devices() else { return false }
     let readOnly = record.madeWritable.compactMap { $0.now(in: now, bootID: bootID) }
@@ -58,15 +59,15 @@ struct OriginLayers {
     return !readOnly.isEmpty
   }
 
-  /// Makes the layers read-only again, the upper ones first.
+  /// Makes the recorded layers read-only again, topmost first.
   ///
-  /// - Returns: the layers that were writable.
+  /// - Returns: the layers that this call changed from writable to read-only.
   @discardableResult
   func restoreReadOnly() -> [MappedDevice] {
     var restored: [MappedDevice] = []
     for known in record.madeWritable.reversed() {
       do throws(MergeError) {
-        // After a boot, or a change by somebody else, a layer is left alone.
+        // A layer is left alone after a reboot, or if another program has changed it.
         if let layer = known.now(in: try devices(), bootID: bootID),
           !layer.isReadOnly || isLoaded(layer)
         {
@@ -87,13 +88,14 @@ struct OriginLayers {
     return restored
   }
 
-  /// Returns the recorded layers that a merge left writable, or about to become writable.
+  /// Returns the recorded layers that a merge left writable, or that the next resume would make
+  /// writable.
   func left(in devices: MappedDevices) -> [MappedDevice] {
     record.madeWritable.compactMap { $0.now(in: devices, bootID: bootID) }
       .filter { !$0.isReadOnly || isLoaded($0) }
   }
 
-  /// Returns the devices as they will be once the layers are read-only again.
+  /// Returns the given devices as they will be once the recorded layers are read-only again.
   func asRestored(in devices: MappedDevices) -> MappedDevices {
     let left = record.madeWritable.compactMap { $0.now(in: devices, bootID: bootID)?.number }
     guard !left.isEmpty else { return devices }
@@ -105,10 +107,10 @@ struct OriginLayers {
       })
   }
 
-  /// Returns whether the layer's own table is also its inactive table.
+  /// Returns whether a layer has an inactive table that is identical to its live table.
   ///
-  /// A run that was killed before it made the table live leaves this state: the next resume by
-  /// anybody would make the layer writable.
+  /// A run leaves this state behind if it is killed before it makes the inactive table live. The
+  /// next resume, by any program, would then make the layer writable.
   private func isLoaded(_ layer: MappedDevice) -> Bool {
     !layer.inactiveTable.isEmpty && layer.inactiveTable == layer.liveTable
   }

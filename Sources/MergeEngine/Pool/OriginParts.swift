@@ -1,12 +1,13 @@
-/// The components of origins without an identity: their tables, and the devices and files under
-/// them.
+/// A description of the components of origins that have no identity: their tables, and the devices
+/// and files under them.
 ///
-/// Within a boot the components tell such an origin from another that was given its number.
+/// Until the next reboot, the components distinguish such an origin from another device that has
+/// since been given its number.
 struct OriginParts {
   let text: String
 
-  /// - `device`: a thin device, whose table names its origin by number.
-  /// - Returns: nil if a component has neither an identity nor a table nor a backing file.
+  /// - `device`: a mapped thin device, whose table refers to its origin by number.
+  /// - Returns: nil if any component has no identity, table or backing file.
   init?(of device: MappedDevice, _ devices: MappedDevices) {
     var texts: [String] = []
     for origin in Self.origins(of: device) where DeviceIdentity.name(origin).isEmpty {
@@ -16,7 +17,8 @@ struct OriginParts {
     text = texts.joined(separator: "; ")
   }
 
-  /// Returns whether a thin device has an origin without an identity.
+  /// Returns whether a thin device has an origin that lacks an identity, so its components are
+  /// needed to recognize it.
   static func areNeeded(for device: MappedDevice) -> Bool {
     origins(of: device).contains { DeviceIdentity.name($0).isEmpty }
   }

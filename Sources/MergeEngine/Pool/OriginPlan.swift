@@ -1,32 +1,32 @@
-/// The preparation of a block-device origin for writing, and the devices that may have it open
-/// meanwhile.
+/// A plan for making a block-device origin writable, including which devices may have the origin
+/// open during the merge.
 package struct OriginPlan: Sendable {
-  /// The path to open: the topmost layer's, because no device above that layer shows the origin.
+  /// The path of the origin's topmost layer, which is the one to open.
   package let path: String
-  /// The layers to make writable, the lowest first.
+  /// The layers to make writable, lowest first.
   package let readOnlyLayers: [MappedDevice]
-  /// Notes about the devices that show the origin.
+  /// Notes about other devices that use the origin.
   package private(set) var notes: [MergeNote]
-  /// The origin's layers, the topmost first.
+  /// The origin's layers, topmost first.
   let layers: [DeviceNumber]
-  /// The thin devices that show the origin, besides the merged one.
+  /// The thin devices on the same origin, other than the merged one.
   let others: [DeviceNumber]
   private(set) var sharers: [OriginSharer]
-  /// LVM's data about the origin's users; nil if the origin is not an LVM volume.
+  /// LVM's information about the volumes on the origin; nil if the origin is not an LVM volume.
   let volumes: VolumesOnOrigin?
-  /// The LVM name of the origin if LVM keeps it read-only as the external origin of the merged
-  /// volume.
+  /// The LVM name of the origin, if LVM keeps it read-only as the external origin of the merged
+  /// volume; otherwise nil.
   package let protectedName: String?
 
-  /// The targets that can be reloaded while the same table is live, because both share the devices
-  /// below.
+  /// The target types that can be reloaded while the same table is live, with both tables sharing
+  /// the underlying devices.
   ///
-  /// A raid target reads the state of its disks on loading, and the live target keeps changing that
-  /// state: the disks are then resynchronized (seen on 6.1).
+  /// A raid target is not among them: it reads the state of its disks when it is loaded, but the
+  /// live target keeps changing that state, so the disks are resynchronized (seen on Linux 6.1).
   private static let reloadableKinds = ["linear", "striped", "cache", "thin"]
 
-  /// - `own`: the devices that show the merged thin device.
-  /// - `lvm`: asks LVM about the origin, given its layers, the topmost first.
+  /// - `own`: the mapped devices for the merged thin device.
+  /// - `lvm`: asks LVM about the origin, given the origin's layers, topmost first.
   init(
     _ path: String, _ number: DeviceNumber, of own: [MappedDevice], _ devices: MappedDevices,
     options: PoolOptions,
@@ -65,7 +65,8 @@ package struct OriginPlan: Sendable {
         volumeName: names.first, kinds: Self.reloadableKinds)
     }
     protectedName = readOnlyLayers.isEmpty ? nil : volumes?.nameAsExternalOrigin
-    // LVM's read-only permission only means that the volume is an external origin.
+    // If LVM protects the volume as an external origin, its being read-only does not require
+    // consent.
     guard options.makesOriginWritable || readOnlyLayers.isEmpty || protectedName != nil else {
       throw .originReadOnly(path)
     }
@@ -75,9 +76,10 @@ package struct OriginPlan: Sendable {
     self.notes = notes
   }
 
-  /// Adds LVM's thin volumes on the origin, if no active pool is inspected that would list them.
+  /// Adds the thin volumes on the origin that only LVM knows about, for a merge without an active
+  /// pool.
   ///
-  /// - Throws: `MergeError` (`refused`) if the user has not agreed to one of them.
+  /// - Throws: `MergeError` (`refused`) unless the user has agreed to every one of these volumes.
   mutating func addVolumes(agreedTo options: PoolOptions) throws(MergeError) {
     let others = (volumes?.besidesMerged ?? []).filter { other in
       !sharers.contains {
@@ -91,16 +93,16 @@ package struct OriginPlan: Sendable {
     notes.append(.originShared(by: others.map(\.name)))
   }
 
-  /// Returns the path of the topmost device that shows the whole origin; `path` itself if that is
-  /// the topmost device or a file.
+  /// Returns the path of the topmost device that maps the whole origin; `path` itself if it already
+  /// is the topmost device, or a file.
   static func topmostPath(of path: String, _ devices: MappedDevices) -> String {
     guard let number = FileSystem.blockDevice(at: path) else { return path }
     let top = topmost(number, devices)
     return top == number ? path : devices.path(of: top)
   }
 
-  /// Returns the topmost device that shows the whole origin: LVM may put a second layer over a
-  /// device.
+  /// Returns the topmost device that maps the whole origin; LVM may have put another layer over the
+  /// given device.
   private static func topmost(_ number: DeviceNumber, _ devices: MappedDevices) -> DeviceNumber {
     var top = number
     while let above = devices.all.first(where: { device in
@@ -111,11 +113,12 @@ package struct OriginPlan: Sendable {
     return top
   }
 
-  /// Refuses an origin that other devices use.
+  /// Refuses an origin that unexpected devices use.
   ///
-  /// - `users`: the devices that may lie on the origin, besides the others agreed to.
-  /// - Throws: `MergeError` (`busy`) if a layer has a holder that is neither the layer above nor
-  ///   expected.
+  /// - `users`: the devices that may use the origin, in addition to the thin devices that the user
+  ///   agreed to.
+  /// - Throws: `MergeError` (`busy`) if a layer has a holder that is neither the layer above it nor
+  ///   an expected user.
   func check(
     users: [MappedDevice], _ devices: MappedDevices, _ holders: (DeviceNumber) -> [DeviceNumber]
   ) throws(MergeError) {
@@ -128,22 +131,24 @@ package struct OriginPlan: Sendable {
     }
   }
 
-  /// Returns the kind of access that keeps everybody else off the origin.
+  /// Returns the kind of access with which to open the origin so that nothing unexpected can use
+  /// it.
   package func use(
     users: [MappedDevice], _ holders: (DeviceNumber) -> [DeviceNumber]
   ) -> OriginUse {
     let expected = Set(users.map(\.number) + others)
-    // The lower layers are held by the top one.
+    // The lower layers are held by the topmost one, so only the topmost layer's holders matter.
     let isHeld =
       layers.first.map { top in holders(top).contains(where: expected.contains) } ?? false
     return isHeld ? .shared(holders: expected) : .exclusive
   }
 }
 
-/// The kind of access that keeps everybody else off the origin.
+/// The kind of access with which the origin is opened so that nothing unexpected can use it.
 package enum OriginUse: Equatable, Sendable {
-  /// Nobody else may have the origin open; it is opened with O_EXCL.
+  /// Nothing else may have the origin open; it is opened with O_EXCL.
   case exclusive
-  /// Mapped devices hold the origin, so O_EXCL is impossible; no other device may hold it.
+  /// The given mapped devices hold the origin, so O_EXCL is impossible; no other device may hold
+  /// it.
   case shared(holders: Set<DeviceNumber>)
 }

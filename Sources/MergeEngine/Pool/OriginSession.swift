@@ -1,19 +1,19 @@
 internal import SystemPackage
 
-/// A run's work on an origin without an active pool: finding other users, and making device-mapper
-/// layers writable for the merge and read-only again.
+/// Prepares an origin for a merge without an active pool: finds its other users, and makes its
+/// device-mapper layers writable for the merge and read-only again afterwards.
 ///
-/// Each step is written to the origin's record first. ``end()`` undoes it, or the next run does if
-/// this one is killed.
+/// Each step is recorded in the origin's record before it is taken. ``end()`` undoes the steps; if
+/// this run is killed, the next one undoes them.
 package final class OriginSession {
   private let mapper: any DeviceMapper
   private let stateFolder: String
   private let bootID: String
   private let note: (MergeNote) -> Void
   private var layers: OriginLayers?
-  /// The plan that was applied; nil until then.
+  /// The plan that was applied; nil until a plan is applied.
   private var applied: OriginPlan?
-  /// The steps that could not be undone.
+  /// Notes about the steps that could not be undone.
   package private(set) var cleanupFailures: [MergeNote] = []
 
   package init(
@@ -26,9 +26,10 @@ package final class OriginSession {
     self.note = note
   }
 
-  /// Makes every origin read-only again that a killed run left writable.
+  /// Restores every origin that a killed run left writable to read-only.
   ///
-  /// - Returns: the steps that could not be undone, keyed by the path of their record.
+  /// - Returns: notes about the steps that could not be undone, for each record left behind, keyed
+  ///   by its path.
   @discardableResult
   package func settle() -> [String: [MergeNote]] {
     var notUndone: [String: [MergeNote]] = [:]
@@ -43,10 +44,11 @@ package final class OriginSession {
 
   /// Decides how to prepare an origin for writing.
   ///
-  /// - `lvm`: asks LVM about the origin, given its layers, the topmost first.
-  /// - Returns: nil for a regular file, and if there is no device-mapper.
-  /// - Throws: `MergeError`: `busy` if another device lies on the origin, `refused` if other
-  ///   devices show it or it is read-only, without the user's consent.
+  /// - `lvm`: asks LVM about the origin, given the origin's layers, topmost first.
+  /// - Returns: nil if the origin is a regular file, or if no mapped devices are found.
+  /// - Throws: `MergeError`: `busy` if an unexpected device uses the origin, `refused` if the user
+  ///   has not agreed that other thin devices use the origin, or to making a read-only origin
+  ///   writable.
   package func plan(
     _ path: String, options: PoolOptions,
     lvm: ([MappedDevice]) throws(MergeError) -> VolumesOnOrigin? = { _ in nil }
@@ -61,12 +63,13 @@ package final class OriginSession {
     return plan
   }
 
-  /// Returns who may have the origin open until the plan is applied.
+  /// Returns which users may have the origin open until the plan is applied.
   package func use(_ plan: OriginPlan) -> OriginUse { plan.use(users: [], mapper.holders) }
 
-  /// Makes the planned changes.
+  /// Makes the planned changes to the origin.
   ///
-  /// - Returns: the kind of access that keeps everybody else off the origin.
+  /// - Returns: the kind of access with which to open the origin so that nothing unexpected can use
+  ///   it.
   package func apply(_ plan: OriginPlan) throws(MergeError) -> OriginUse {
     if let lowest = plan.readOnlyLayers.first {
       let layers = layers(
@@ -79,7 +82,8 @@ package final class OriginSession {
     return use(plan)
   }
 
-  /// Makes the origin writable again if somebody made it read-only in mid-merge, and notes that.
+  /// Makes the origin writable again if something made it read-only in mid-merge, and adds a note
+  /// about it.
   ///
   /// - Returns: false if the origin was not read-only, or could not be made writable.
   func makeWritableAgain() -> Bool {
@@ -88,7 +92,7 @@ package final class OriginSession {
     return true
   }
 
-  /// Checks after the merge that no other device uses the origin by now.
+  /// Checks, after the merge, that no unexpected device uses the origin.
   ///
   /// - Throws: `MergeError` (`stopped`).
   package func checkStillUnused() throws(MergeError) {
@@ -102,7 +106,8 @@ package final class OriginSession {
 
   /// Undoes what the run did to the origin.
   ///
-  /// A step that cannot be undone is reported and stays in the record for the next run.
+  /// A step that cannot be undone is reported, and stays in the record so that the next run can
+  /// undo it.
   package func end() {
     cleanupFailures = []
     layers?.restoreReadOnly()
@@ -127,10 +132,11 @@ package final class OriginSession {
     }
   }
 
-  /// Returns all mapped devices; nil if device-mapper does not answer and the origin is not a
-  /// mapped device.
+  /// Returns all mapped devices; nil if device-mapper does not respond and the origin is not itself
+  /// a mapped device.
   ///
-  /// In that case a mapped device on the origin still makes the exclusive open fail.
+  /// If the result is nil, a mapped device on the origin is still noticed, because it makes the
+  /// exclusive open fail.
   private func devices(besides origin: DeviceNumber) throws(MergeError) -> MappedDevices? {
     do throws(MergeError) {
       return try devices()
@@ -140,7 +146,7 @@ package final class OriginSession {
     }
   }
 
-  /// Returns the devices as they will be once the leftovers of killed runs are undone.
+  /// Returns the given devices as they will be once the leftovers of killed runs are undone.
   package func asSettled(_ devices: MappedDevices) -> MappedDevices {
     OriginStateFile.left(in: stateFolder).reduce(devices) { found, record in
       layers(record).asRestored(in: found)

@@ -1,23 +1,24 @@
 internal import FoundationEssentials
 internal import SystemPackage
 
-/// The changes that this tool has made to an origin without an active pool, and must undo.
+/// The changes to an origin that this tool made for a merge without an active pool, and must undo.
 struct OriginState: Equatable, Sendable, Codable {
   static let format = 1
-  /// The features that a reader must know, one bit each; there is none yet.
+  /// The record features that this version can read, one bit each; none exist yet.
   static let knownFeatures: UInt64 = 0
 
   var format = Self.format
-  /// The mask of the features that a reader of this record must know; nil is 0.
+  /// The mask of the features that a reader of this record must know; nil means 0.
   var requiredFeatures: UInt64?
-  /// Layers of the origin that are writable for the duration of a merge, the lowest first.
+  /// Read-only layers of the origin that were made writable for the duration of a merge, lowest
+  /// first.
   var madeWritable: [PoolState.KnownDevice] = []
 }
 
-/// The locked file of an origin's record: one file for each origin, written before and after each
-/// step.
+/// An origin's record file, locked while this run uses it, and written before and after each step.
 ///
-/// A killed run leaves the file behind, and the next merge onto any origin settles it.
+/// If a run is killed, its file stays behind, and the next merge onto any origin undoes what it
+/// records.
 final class OriginStateFile {
   let path: String
   private(set) var state: OriginState
@@ -31,11 +32,11 @@ final class OriginStateFile {
     self.lock = lock
   }
 
-  /// Opens the record of an origin, or begins a new record.
+  /// Locks and opens an origin's record, or begins a new record if the origin has none.
   ///
-  /// - `lowest`: the lowest layer to make writable.
-  /// - Throws: `MergeError`: `busy` if another run has the record, `refused` if the record cannot
-  ///   be read or written.
+  /// - `lowest`: the lowest layer to make writable; the record is named after it.
+  /// - Throws: `MergeError`: `busy` if another run is using the record, `refused` if the record
+  ///   cannot be locked or read.
   static func open(
     _ lowest: MappedDevice, of originPath: String, stateFolder: String
   ) throws(MergeError) -> OriginStateFile {
@@ -56,9 +57,10 @@ final class OriginStateFile {
     return OriginStateFile(path, state, of: originPath, lock: lock)
   }
 
-  /// Opens all records that ended runs left behind.
+  /// Locks and opens all records left behind by runs that have ended.
   ///
-  /// An unreadable record is skipped; the next merge onto its origin reports it.
+  /// Unreadable records are skipped; the next merge onto such a record's origin reports the
+  /// problem.
   static func left(in stateFolder: String) -> [OriginStateFile] {
     paths(in: stateFolder)
       .compactMap { path in
@@ -103,7 +105,7 @@ extension OriginStateFile: LayerRecord {
 
   func remove(_ layer: PoolState.KnownDevice) {
     state.madeWritable.removeAll { $0 == layer }
-    // An outdated entry only costs the next run a check.
+    // Errors are ignored: an outdated entry only costs the next run a check.
     if state.madeWritable.isEmpty {
       try? RecordFile.remove(path)
     } else {
@@ -112,15 +114,15 @@ extension OriginStateFile: LayerRecord {
   }
 }
 
-/// The record of an origin, read without locking the origin.
+/// The record of an origin, read without taking the record's lock.
 struct OriginRecord {
   private let path: String
-  /// Nil if the record cannot be read.
+  /// The recorded changes; nil if the record cannot be read.
   private let state: OriginState?
   private let changedSeconds: Int64
   private let isInUse: Bool
 
-  /// Nil if the record no longer exists.
+  /// Reads the record at a path; nil if the record no longer exists.
   private init?(at path: String) {
     guard let status = try? FileStatus(path, role: "record") else { return nil }
     self.path = path
@@ -133,7 +135,7 @@ struct OriginRecord {
     OriginStateFile.paths(in: stateFolder).compactMap { OriginRecord(at: $0) }
   }
 
-  /// Returns the recorded leftovers with their current state.
+  /// Returns the leftovers that the record lists, with their current state.
   func leftovers(_ devices: MappedDevices, bootID: String) -> OriginLeftovers {
     var left = OriginLeftovers(
       recordPath: path, recordedSeconds: changedSeconds, isInUse: isInUse)

@@ -1,32 +1,35 @@
-/// The thin devices of an active pool, besides the merged one, that use its origin or may use it.
+/// The thin devices of an active pool, other than the merged one, that use the same origin or may
+/// use it.
 ///
-/// No table shows the origin of an inactive device.
+/// The origin of an inactive thin device is unknown, because only device-mapper tables name it.
 struct OtherDevices {
-  /// The point in a merge at which the devices are read.
+  /// The point in a merge at which the pool's thin devices are read.
   enum Moment: Sendable {
-    /// Before the user is asked for consent; the question names the devices.
+    /// Before the user is asked for consent. The question lists the devices found.
     case planning
-    /// After the user has consented; devices made since were not named in the question.
+    /// After the user has consented. Devices created in the meantime were not listed in the
+    /// question.
     case writing
   }
 
   private let pool: LockedPool
   private let observed: ObservedPool
   private let plan: QuiescencePlan?
-  /// The device that is read: the thin device or its snapshot.
+  /// The ID of the device that is read, which is the thin device or its snapshot.
   private let deviceID: UInt32
-  /// The creation of that device; nil if it is not in the metadata from which the merge was
-  /// planned.
+  /// When the device that is read was created; nil if that device is not in the metadata that the
+  /// merge was planned from.
   private let creation: ThinDeviceCreation?
-  /// The device IDs that tables name.
+  /// The IDs of the pool's thin devices that appear in a device-mapper table.
   private let named: Set<UInt32>
-  /// All thin devices of the pool.
+  /// All thin devices in the pool.
   private(set) var all: [MetadataReader.Device] = []
-  /// The IDs of devices that share blocks with the read device and that no table names.
+  /// The IDs of devices that share blocks with the device that is read, but appear in no
+  /// device-mapper table.
   private var kin: Set<UInt32> = []
 
-  /// - `metadata`: the metadata from which the merge was planned.
-  /// - `plan`: nil if the thin device cannot be kept unchanged.
+  /// - `metadata`: the metadata that the merge was planned from.
+  /// - `plan`: the plan that keeps the thin device from changing; nil if there is none.
   init(
     _ pool: LockedPool, _ observed: ObservedPool, planned metadata: PoolMetadata,
     besides deviceID: UInt32, _ plan: QuiescencePlan?, at moment: Moment
@@ -36,11 +39,12 @@ struct OtherDevices {
     self.plan = plan
     self.deviceID = deviceID
     named = observed.devices.deviceIDs(of: observed.pool.number)
-    // Planning has already noted damaged devices, which nobody can activate.
+    // Planning has already added notes about damaged devices, which cannot be activated.
     let planned = try pool.reader.devices(in: metadata) { _ in }
     creation = planned.first { $0.id == deviceID }?.details.creation
     (all, kin) = try look(at: planned, in: metadata)
-    // A metadata snapshot lacks devices created since; the kernel commits a creation at once.
+    // A metadata snapshot does not contain devices created after it. The live metadata does,
+    // because the kernel commits the creation of a device at once.
     let live = try pool.superblock()
     guard
       live.detailsRoot != metadata.superblock.detailsRoot
@@ -53,7 +57,7 @@ struct OtherDevices {
       guard let now else { throw .metadataChanging(pool.reader.metadata.path) }
       (all, kin) = now
     } catch {
-      // Nobody can create a device in a read-only pool.
+      // No device can be created in a read-only pool, so the error does not matter there.
       guard moment == .planning || observed.status.mode == .readOnly else { throw error }
     }
   }
@@ -68,7 +72,8 @@ struct OtherDevices {
     return (all, try pool.reader.kin(of: own, among: unnamed, in: metadata))
   }
 
-  /// Returns true if neither a table nor this tool's record identifies a device.
+  /// Returns whether a thin device is identified neither by a device-mapper table nor by this
+  /// tool's record.
   private func isUnnamed(_ device: MetadataReader.Device) -> Bool {
     guard !named.contains(device.id) else { return false }
     if device.id == deviceID {
@@ -83,10 +88,11 @@ struct OtherDevices {
     }
   }
 
-  /// Refuses the merge if the user has not agreed to one of the devices: it differs from those
-  /// agreed to, or was created since.
+  /// Refuses the merge unless the user agreed to every device.
   ///
-  /// - Returns: all of the devices.
+  /// A device that was created or has changed since then counts as not agreed to.
+  ///
+  /// - Returns: all of these devices.
   func checkConsent(_ options: PoolOptions) throws(MergeError) -> [OriginSharer] {
     let shown = plan?.origin?.sharers.map { $0.completed(from: all, of: pool.device) } ?? []
     let new = shown.filter { !options.agrees(to: $0) }
@@ -115,10 +121,10 @@ struct OtherDevices {
     return agreed + sharers
   }
 
-  /// Returns LVM's knowledge of thin devices that no table names: the devices on the origin, in any
-  /// pool, and the IDs in this pool that LVM knows.
+  /// Returns what LVM knows about thin devices that appear in no device-mapper table: those on the
+  /// origin, in any pool, and the IDs that it knows in this pool.
   ///
-  /// - `shown`: the devices that a table names.
+  /// - `shown`: the devices that appear in a table.
   private func knownToLVM(
     besides shown: [OriginSharer]
   ) -> (onOrigin: [(name: String, sharer: OriginSharer)], ids: Set<UInt32>) {
@@ -129,8 +135,8 @@ struct OtherDevices {
         $0.poolName == other.sharer.poolName && $0.deviceID == other.sharer.deviceID
       }
     }
-    // LVM's answer for the merged device's ID is about the merged device, not about one that reuses
-    // the ID.
+    // Skip the merged device's ID: LVM's answer is about the merged device, even if another device
+    // now has the ID.
     for device in all where isUnnamed(device) && device.id != deviceID {
       switch volumes.finding(device.id) {
       case .unknown: continue
@@ -150,7 +156,8 @@ extension OriginSharer {
       creation: device.details.creation)
   }
 
-  /// Returns the sharer with its creation filled in if it is one of the pool's devices.
+  /// Returns a copy with the creation filled in if the sharer is one of the given pool's devices;
+  /// otherwise returns the sharer unchanged.
   fileprivate func completed(
     from devices: [MetadataReader.Device], of pool: MappedDevice
   ) -> OriginSharer {

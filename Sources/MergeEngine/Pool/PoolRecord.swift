@@ -1,17 +1,17 @@
 internal import SystemPackage
 
-/// The record of a pool, read without locking the pool.
+/// The record of a pool, read without taking the pool's lock.
 struct PoolRecord {
   let path: String
-  /// The pool, if it is active.
+  /// The pool's mapped device; nil if the pool is not active.
   let pool: MappedDevice?
-  /// The recorded state; empty if there is no record.
+  /// The recorded state; empty if there is no readable record.
   private(set) var state = PoolState()
-  /// The reason why the record cannot be read; nil if it can.
+  /// The reason the record cannot be read; nil if it was read or does not exist.
   private(set) var error: MergeError?
   /// The time of the record's last change, in seconds since 1970; nil if there is no record.
   let changedSeconds: Int64?
-  /// True if a run has the pool now.
+  /// True if a run was using the pool when the record was read.
   let isInUse: Bool
 
   /// Reads the record of an active pool.
@@ -35,7 +35,7 @@ struct PoolRecord {
     }
   }
 
-  /// Checks that the folder of the records can be listed.
+  /// Checks that the folder of pool records can be listed.
   ///
   /// - Throws: `MergeError` (`refused`) if the folder exists and cannot be listed.
   static func checkCanBeRead(in stateFolder: String) throws(MergeError) {
@@ -48,7 +48,7 @@ struct PoolRecord {
     }
   }
 
-  /// Returns the records of pools that are not among the active ones.
+  /// Returns the records of all pools except the given active ones.
   static func ofOthers(than active: [MappedDevice], stateFolder: String) -> [PoolRecord] {
     let folder = stateFolder + "/pools"
     let known = Set(active.map { PoolStateFile.path(of: $0, stateFolder) })
@@ -59,7 +59,7 @@ struct PoolRecord {
 }
 
 extension PoolRecord {
-  /// Returns whether the record belongs to the pool with a metadata device.
+  /// Returns whether the record belongs to the pool whose metadata device has the given path.
   func isOfPool(onMetadata path: String, _ devices: MappedDevices) -> Bool {
     if state.metadataPath == path { return true }
     guard let target = pool?.poolTarget, let number = FileSystem.blockDevice(at: path) else {
@@ -68,16 +68,17 @@ extension PoolRecord {
     return devices.areSame(.device(number), .device(target.metadata))
   }
 
-  /// Returns whether the record has a snapshot that a merge of a thin device has read.
+  /// Returns whether the record contains a snapshot from which the given merge of a thin device has
+  /// begun to write.
   func hasSnapshot(of deviceID: UInt32, in merge: PoolState.MergeKey) -> Bool {
     state.snapshots.contains { $0.originName != nil && $0.isOf(deviceID, in: merge) }
   }
 
-  /// Returns the leftovers in the pool.
+  /// Returns the pool's recorded leftovers, with their current state.
   ///
   /// - `status`: the pool's status, if it is active.
-  /// - `found`: the recorded snapshots and their originals that exist in the pool; nil if they
-  ///   cannot be read.
+  /// - `found`: the recorded snapshots and originals that exist in the pool; nil if the pool's thin
+  ///   devices cannot be read.
   /// - `blockByteCount`: the pool's block size in bytes.
   func leftovers(
     _ devices: MappedDevices, _ status: PoolStatus?, found: [MetadataReader.Device]?,

@@ -1,9 +1,9 @@
 internal import SystemPackage
 
-/// The changes that a run makes to an active pool for a merge, their order, and their undoing.
+/// Makes the changes to an active pool that a merge needs, in the required order, and undoes them.
 ///
-/// Each step is written to the pool's record first. ``end(hasWritten:)`` undoes it, or the next run
-/// does if this one is killed.
+/// Each step is recorded in the pool's record before it is taken. ``end(hasWritten:)`` undoes the
+/// steps; if this run is killed, the next one undoes them.
 package final class PoolSession {
   private let pool: LockedPool
   private let settling: Settling
@@ -12,21 +12,21 @@ package final class PoolSession {
   private let removed: RemovedDevices
   private let origin: OriginLayers
   private let watch: ThinDeviceWatch
-  /// The plan that was applied; nil until then.
+  /// The plan that was applied; nil until a plan is applied.
   private var applied: QuiescencePlan?
   private var hasNotedKept = false
   /// True if the only purpose of the run's snapshot is to detect writes.
   private var tracesWrites = false
 
-  /// The leftovers of an earlier run that are undone before any work on a pool.
+  /// Determines which leftovers of an earlier run are undone before any work on a pool.
   package enum Settling: Equatable, Sendable {
     case everything
-    /// For runs that only inspect: suspended devices, and a metadata snapshot that blocks the
-    /// reading of mappings.
+    /// For runs that only inspect: resumes suspended devices, and releases a metadata snapshot that
+    /// prevents the mappings from being read.
     case whatBlocks(reading: MergeSource.Mappings)
   }
 
-  /// Undoes what an earlier run left in the pool.
+  /// Opens a session on a locked pool, first undoing what an earlier run left behind.
   package init(
     _ pool: LockedPool, settling: Settling = .everything
   ) throws(MergeError) {
@@ -45,28 +45,30 @@ package final class PoolSession {
 
   package var poolName: String { pool.name }
 
-  /// The user's name for the merged thin device; nil if the user gave its device ID.
+  /// The name by which the user specified the merged thin device; nil if the user gave a device ID.
   var thinDeviceName: String?
 
-  /// The steps that could not be undone.
+  /// Notes about the steps that could not be undone.
   package var cleanupFailures: [MergeNote] { pool.cleanupFailures }
 
   // MARK: Deciding
 
-  /// Reads the tables, status and superblock.
+  /// Reads the pool's device tables, status and superblock.
   package func observed() throws(MergeError) -> ObservedPool { try pool.observed() }
 
-  /// Reads the tables, status and superblock for the planning of a merge.
+  /// Reads the pool's device tables, status and superblock to plan a merge.
   ///
-  /// Waits for brief openers of the thin device, unless `options` allow it to be open.
+  /// Waits for programs that have the thin device open briefly, unless `options` allow it to be
+  /// open.
   func observed(for deviceID: UInt32, _ options: PoolOptions) throws(MergeError) -> ObservedPool {
     options.allowsOpenThinDevice
       ? try pool.observed() : try pool.observed(onceClosed: deviceID)
   }
 
-  /// Decides which mappings of a thin device are read during its merge onto the origin.
+  /// Decides how a thin device's mappings are kept from changing while they are merged onto the
+  /// origin.
   ///
-  /// - Throws: `MergeError`: the reason why the merge is refused.
+  /// - Throws: `MergeError`: the reason the merge is refused.
   package func plan(
     for deviceID: UInt32, _ mappings: MergeSource.Mappings, onto originPath: String,
     in merge: PoolState.MergeKey, _ observed: ObservedPool, options: PoolOptions,
@@ -77,7 +79,8 @@ package final class PoolSession {
     if let earlier, !restarts || deviceID == earlier.deviceID,
       try snapshots.isReplaced(earlier)
     {
-      // Only a journal, or the snapshot's own device ID, identifies the earlier device.
+      // Only a journal, or the snapshot's own device ID, shows that the user means the earlier
+      // device.
       guard isResumed || deviceID == earlier.deviceID else {
         throw .snapshotOfAnother(pool.name, deviceID: earlier.deviceID, of: earlier.originalID)
       }
@@ -99,10 +102,10 @@ package final class PoolSession {
     }
   }
 
-  /// Refuses a merge if other thin devices of the pool use the same origin, or may use it, without
-  /// the user's consent.
+  /// Refuses a merge if other thin devices in the pool use the same origin, or may use it, and the
+  /// user has not agreed to that.
   ///
-  /// - `metadata`: the metadata from which the merge was planned.
+  /// - `metadata`: the metadata that the merge was planned from.
   /// - Returns: the other thin devices that use the origin of `plan`, or may use it.
   func checkOtherDevices(
     _ metadata: PoolMetadata, _ observed: ObservedPool, besides deviceID: UInt32,
@@ -114,7 +117,7 @@ package final class PoolSession {
     return try others.checkConsent(options)
   }
 
-  /// Returns who may have the origin open until the plan is applied.
+  /// Returns which users may have the origin open until the plan is applied.
   func use(_ plan: QuiescencePlan?) -> OriginUse {
     guard let plan, let origin = plan.origin else { return .exclusive }
     return origin.use(users: plan.usersBefore, pool.mapper.holders)
@@ -122,9 +125,9 @@ package final class PoolSession {
 
   // MARK: Acting
 
-  /// Takes a metadata snapshot for a source, unless a usable one is held.
+  /// Takes a metadata snapshot from which to read a source, unless a usable one is already held.
   ///
-  /// - `observed`: the pool's state if it was read already.
+  /// - `observed`: the pool's state, if it has already been read; nil to read it now.
   /// - Throws: `MergeError` as ``MetadataHold`` does; `busy` if the snapshot to merge is no longer
   ///   in the metadata snapshot.
   func hold(
@@ -144,7 +147,8 @@ package final class PoolSession {
     noteKeptSnapshots(besides: source.readID)
   }
 
-  /// Takes a metadata snapshot for a list of the pool's thin devices.
+  /// Takes a metadata snapshot for listing the pool's thin devices, unless a usable one is already
+  /// held.
   func holdForListing(
     _ wanted: MergeSource.Mappings, ignoresNeedsCheck: Bool
   ) throws(MergeError) -> MergeSource.Mappings {
@@ -156,8 +160,8 @@ package final class PoolSession {
     return mappings
   }
 
-  /// Notes, once per session, the snapshots kept for unfinished merges and the space that they
-  /// occupy.
+  /// Adds a note, once per session, about each snapshot kept for an unfinished merge and the space
+  /// it occupies.
   private func noteKeptSnapshots(besides deviceID: UInt32? = nil) {
     let kept = pool.state.snapshots.filter { $0.isNeeded && $0.deviceID != deviceID }
     guard !hasNotedKept, !kept.isEmpty,
@@ -175,7 +179,7 @@ package final class PoolSession {
 
   /// Makes the planned changes except the snapshot, which ``makeSnapshot()`` makes.
   ///
-  /// - Returns: the kind of access that keeps everybody else off the origin.
+  /// - Returns: the kind of access with which to open the origin so that nothing else can use it.
   package func apply(_ plan: QuiescencePlan) throws(MergeError) -> OriginUse {
     if let layers = plan.origin?.readOnlyLayers { try origin.makeWritable(layers) }
     switch plan.way {
@@ -190,9 +194,9 @@ package final class PoolSession {
     return origin.use(users: plan.users, pool.mapper.holders)
   }
 
-  /// Makes the planned snapshot, if any, suspending the thin device if it is active.
+  /// Makes the planned snapshot, if any, suspending the thin device meanwhile if it is active.
   ///
-  /// All other checks that can refuse the merge have passed by now.
+  /// By the time this is called, all other checks that can refuse the merge have passed.
   package func makeSnapshot() throws(MergeError) {
     guard let applied, case .snapshot(let thin) = applied.way else { return }
     try snapshots.make(of: applied.deviceID, through: thin)
@@ -202,10 +206,10 @@ package final class PoolSession {
     }
   }
 
-  /// Makes every later write to a thin device move the root of its mappings, if the pool can take
-  /// a snapshot.
+  /// Makes a snapshot of a thin device, if the pool can take one, so that any later write to the
+  /// device changes the root of its mapping tree.
   ///
-  /// - Precondition: Nobody can write to the thin device yet.
+  /// - Precondition: Nothing can write to the thin device yet.
   ///
   /// ``end(hasWritten:)`` deletes the snapshot.
   func traceWrites(to deviceID: UInt32) throws(MergeError) {
@@ -215,15 +219,16 @@ package final class PoolSession {
     tracesWrites = true
   }
 
-  /// Returns whether a thin device was written to since ``traceWrites(to:)``; nil if that made no
-  /// snapshot.
+  /// Returns whether a thin device has been written to since ``traceWrites(to:)`` was called; nil
+  /// if that call made no snapshot.
   func hasTracedWrite(to deviceID: UInt32) -> Bool? {
     guard tracesWrites, let made = snapshots.made else { return nil }
     guard let live = try? pool.liveDevices([deviceID, made]), live.count == 2 else { return true }
     return live[0].mappingRoot != live[1].mappingRoot
   }
 
-  /// Makes the origin writable again if somebody made it read-only in mid-merge, and notes that.
+  /// Makes the origin writable again if something made it read-only in mid-merge, and adds a note
+  /// about it.
   ///
   /// - Returns: false if the origin was not read-only, or could not be made writable.
   func makeOriginWritableAgain() -> Bool {
@@ -232,10 +237,10 @@ package final class PoolSession {
     return true
   }
 
-  /// Returns whether the mappings that were planned are still the ones to merge, now that nobody
-  /// can change them.
+  /// Returns whether the mappings are still those that were planned, now that nothing can change
+  /// them.
   ///
-  /// - `root`: the root of the mapping tree that was planned.
+  /// - `root`: the root of the mapping tree that the merge was planned from.
   package func isUnchanged(since root: MetadataBlock) throws(MergeError) -> Bool {
     guard let applied, applied.changesThinDevice, hold.isOwn || applied.makesSnapshot else {
       return true
@@ -244,7 +249,8 @@ package final class PoolSession {
     return try pool.liveDevices([applied.deviceID]).first?.mappingRoot == root
   }
 
-  /// Returns the ID of the snapshot that an earlier run made for a merge; nil if there is none.
+  /// Returns the ID of the snapshot that an earlier run made for the given merge; nil if there is
+  /// none.
   func earlierSnapshotID(of deviceID: UInt32, in merge: PoolState.MergeKey) -> UInt32? {
     guard let snapshot = try? earlierSnapshot(of: deviceID, in: merge),
       snapshot.deviceID != deviceID, !hold.isOnlyCopy(of: deviceID)
@@ -260,11 +266,11 @@ package final class PoolSession {
 
   /// Records that writes to the origin are about to begin.
   ///
-  /// From now on the snapshot is kept until the merge is finished, and so is a metadata snapshot
-  /// that may become the only copy.
+  /// From now on, the snapshot is kept until the merge is finished, and so is a metadata snapshot
+  /// that may become the only copy of the data.
   ///
-  /// - `source`: the thin device as it is in the metadata snapshot.
-  /// - `givenUpIDs`: the IDs of the journals that this merge gives up.
+  /// - `source`: the thin device as recorded in the metadata snapshot.
+  /// - `givenUpIDs`: the IDs of the journals that this merge abandons.
   func writingBegins(
     from source: MergeSource, in merge: PoolState.MergeKey, insteadOf givenUpIDs: [String]
   ) throws(MergeError) {
@@ -274,18 +280,19 @@ package final class PoolSession {
       from: snapshotID ?? source.readID, of: source.deviceID, in: merge, insteadOf: givenUpIDs)
   }
 
-  /// Records that the merge is finished, so that no snapshot is kept for another run.
+  /// Records that the merge is finished and that its snapshot need not be kept for another run.
   func mergeIsFinished(of source: MergeSource, in merge: PoolState.MergeKey) {
     snapshots.isMerged(source.deviceID, in: merge)
   }
 
-  /// Records that the origin does not match the merged data, so that another merge needs the
-  /// snapshot.
+  /// Records that the origin does not match the merged data, so the snapshot is needed for another
+  /// merge.
   func mergeIsWrong(of source: MergeSource, in merge: PoolState.MergeKey) {
     snapshots.isNeededAgain(source.deviceID, in: merge)
   }
 
-  /// Checks after the merge that neither its source nor the origin could have changed meanwhile.
+  /// Checks, after the merge, that nothing else could have changed the source or the origin during
+  /// it.
   ///
   /// - Throws: `MergeError` (`stopped`).
   package func checkStillQuiesced() throws(MergeError) {
@@ -315,7 +322,7 @@ package final class PoolSession {
     }
   }
 
-  /// Checks in mid-merge that nobody can write to a thin device that is read directly.
+  /// Checks in mid-merge that nothing can write to the thin device, if it is read directly.
   ///
   /// Open counts are ignored because udev and LVM open devices briefly. Inactive tables are ignored
   /// because LVM reloads the same table when a pool grows.
@@ -340,7 +347,7 @@ package final class PoolSession {
     if let intruder { throw .thinDeviceActivated(intruder.path) }
   }
 
-  /// Returns whether a thin device still matches the mappings that were read.
+  /// Returns the state of a thin device compared with the mappings that were read.
   ///
   /// - `root`: the root of the mapping tree that was read.
   func thinDeviceState(of deviceID: UInt32, since root: MetadataBlock) -> ThinDeviceState {
@@ -353,9 +360,10 @@ package final class PoolSession {
 
   /// Undoes what the run did to the pool and its devices.
   ///
-  /// A step that cannot be undone is reported and stays in the record for the next run.
+  /// A step that cannot be undone is reported, and stays in the record so that the next run can
+  /// undo it.
   ///
-  /// - `hasWritten`: whether the origin was written to; if not, every removed device is put back.
+  /// - `hasWritten`: true if the origin was written to; if false, every removed device is put back.
   package func end(hasWritten: Bool) {
     pool.forgetCleanupFailures()
     guard settling == .everything else { return hold.releaseTakenNow() }
@@ -374,7 +382,7 @@ package final class PoolSession {
     pool.forgetCleanupFailures()
   }
 
-  // Undoes what the record lists, in the order of `end`.
+  // Undoes what the record lists, in the same order as `end` does.
   private func settleEverything() throws(MergeError) {
     try removed.forgetLeft()
     guard !pool.state.isSettled else { return }
@@ -400,7 +408,7 @@ package final class PoolSession {
     if !left.isEmpty { pool.note(.poolNotSettled(pool.name, left)) }
   }
 
-  /// Returns the devices as they will be once the leftovers of earlier runs are undone.
+  /// Returns the given devices as they will be once the leftovers of earlier runs are undone.
   func asSettled(_ devices: MappedDevices) -> MappedDevices {
     guard settling != .everything else { return devices }
     return removed.asPutBack(in: origin.asRestored(in: devices))

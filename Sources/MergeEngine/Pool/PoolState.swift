@@ -3,19 +3,19 @@ internal import SystemPackage
 
 /// The changes that this tool has made to a pool, or was about to make, and must undo.
 ///
-/// There is one file for each pool, written before and after each step. A killed run leaves the
-/// file behind, and the next run settles it.
+/// Each pool has its own file, written before and after each step. If a run is killed, its file
+/// stays behind, and the next run undoes what it records.
 package struct PoolState: Equatable, Sendable {
-  /// A mapped device, valid only in the boot in which it was seen: names are reused, numbers even
-  /// sooner.
+  /// The identity of a mapped device, valid only during the boot in which it was seen: names are
+  /// reused, and device numbers even sooner.
   package struct KnownDevice: Equatable, Sendable, Codable {
     package var name: String
     package var uuid: String
     package var number: DeviceNumber
     package var bootID: String
-    /// The live table at that time: a device whose table was changed since is left alone.
+    /// The live table when the device was recorded; nil if any table is accepted.
     ///
-    /// Nil if any table will do.
+    /// If the table has changed since, the device is left alone.
     package var table: [TableLine]?
 
     package init(_ device: MappedDevice, bootID: String) {
@@ -25,7 +25,7 @@ package struct PoolState: Equatable, Sendable {
       self.bootID = bootID
     }
 
-    /// Returns the device as it is now; nil if it is gone or has changed.
+    /// Returns the device in its current state; nil if it is gone or has changed.
     package func now(in devices: MappedDevices, bootID: String) -> MappedDevice? {
       guard let device = devices.named(name), device.uuid == uuid, device.number == number,
         self.bootID == bootID, table ?? device.liveTable == device.liveTable
@@ -36,19 +36,21 @@ package struct PoolState: Equatable, Sendable {
 
   /// A metadata snapshot that was requested.
   package struct MetadataHold: Equatable, Sendable, Codable {
-    /// The pool's counters before the request, when no metadata snapshot was held.
+    /// The pool's time counter before the request, while no metadata snapshot was held.
     package var timeBefore: UInt32
+    /// The pool's transaction ID before the request.
     package var transactionBefore: UInt64
-    /// The roots of the live trees at that time.
+    /// The root of the live mapping tree before the request.
     package var mappingRootBefore: UInt64
+    /// The root of the live device details tree before the request.
     package var detailsRootBefore: UInt64
-    /// The block and contents of the metadata snapshot; nil while it is only intended.
+    /// The block and identifying fields of the metadata snapshot; nil until it is taken.
     package var held: Held?
-    /// The thin device from which the origin may have been written to; nil if nothing was written,
-    /// or if the merge is finished.
+    /// The ID of the thin device whose data may have been written to the origin; nil if nothing was
+    /// written, or if the merge is finished.
     package var writtenFrom: UInt32?
-    /// The snapshot made since of that thin device, with the same blocks; nil if the thin device
-    /// itself has those blocks.
+    /// The ID of a snapshot of `writtenFrom` that was made after the metadata snapshot and has the
+    /// same blocks; nil if the thin device itself has those blocks.
     package var snapshotOfIt: UInt32?
 
     /// The fields that identify a metadata snapshot.
@@ -72,19 +74,20 @@ package struct PoolState: Equatable, Sendable {
   package struct Snapshot: Equatable, Sendable, Codable {
     package var deviceID: UInt32
     package var originalID: UInt32
-    /// The device that is suspended while the snapshot is made; nil if none needs to be.
+    /// The mapped device that is suspended while the snapshot is made; nil if none needs to be.
     package var thinDevice: KnownDevice?
     package var timeBefore: UInt32
-    /// The creation of the thin device, which tells it from another one with its device ID; nil in
-    /// records of version 0.1.0.
+    /// When the original thin device was created, which distinguishes it from a later device with
+    /// the same ID; nil in records written by version 0.1.0.
     package var originalMade: ThinDeviceCreation?
-    /// The pool's snapshot counter at the snapshot's creation, from its device details; unique
-    /// among devices.
+    /// The creation time in the snapshot's device details: the value of the pool's snapshot
+    /// counter, unique among the pool's devices.
     package var creationTime: UInt32?
-    /// The identity of the origin of the merge; nil until the origin is written to.
+    /// The identity of the origin that the snapshot is merged onto; nil until the origin is written
+    /// to.
     package var originName: String?
-    /// The ID of the merge's journal; nil until the origin is written to, and in records of version
-    /// 0.1.0.
+    /// The ID of the merge's journal; nil until the origin is written to, and in records written by
+    /// version 0.1.0.
     package var journalID: String?
     package var isMade = false
     /// True if the thin device may have been left suspended.
@@ -106,15 +109,16 @@ package struct PoolState: Equatable, Sendable {
       mayBeSuspended = thinDevice != nil
     }
 
-    /// True if a merge in progress needs the snapshot.
+    /// True if a merge has begun to write from the snapshot and is not finished.
     package var isNeeded: Bool { hasBegun && !isMerged }
 
-    /// True if no merge has begun to read the snapshot, so that its data may exist nowhere else.
+    /// True if no merge has begun to write from the snapshot, so its data may exist nowhere else.
     var isUnread: Bool { !hasBegun && !isMerged && originName == nil }
 
-    /// Returns whether the snapshot is the only copy of its deleted original.
+    /// Returns whether the original thin device was deleted and the snapshot is the only copy of
+    /// it.
     ///
-    /// - `live`: devices in the pool now; the snapshot and its original are enough.
+    /// - `live`: the thin devices now in the pool; only the snapshot and the original matter.
     package func isOnlyCopy(among live: [MetadataReader.Device]) -> Bool {
       guard isUnread, let own = live.first(where: { $0.id == deviceID }),
         own.details.mappedBlockCount > 0
@@ -122,7 +126,8 @@ package struct PoolState: Equatable, Sendable {
       return !live.contains { $0.id == originalID && isOriginal($0.details.creation) }
     }
 
-    /// Returns whether a thin device with the original's device ID is the original.
+    /// Returns whether a thin device that has the original's ID is really the original, judging by
+    /// its creation.
     func isOriginal(_ creation: ThinDeviceCreation) -> Bool {
       // Creating a snapshot increments the pool's time, so a later device has a later time.
       originalMade.map { $0 == creation } ?? (creation.time <= timeBefore)
@@ -139,12 +144,12 @@ package struct PoolState: Equatable, Sendable {
     }
   }
 
-  /// The key that tells a merge from others of the same thin device.
+  /// The key that distinguishes a merge from other merges of the same thin device.
   package struct MergeKey: Equatable, Sendable {
     /// The identity of the origin.
     ///
-    /// An origin without an identity is named by its location, which another origin may have after
-    /// a boot.
+    /// If an origin has no identity, this is its location, which a different origin may occupy
+    /// after a reboot.
     package var originName: String
     /// The ID of the merge's journal; nil if there is no journal yet.
     package var journalID: String?
@@ -161,8 +166,8 @@ package struct PoolState: Equatable, Sendable {
     package var bootID: String
     /// The identity of the device's origin.
     package var originName: String
-    /// The components of an origin without an identity; nil if unknown, as in records of version
-    /// 0.1.0.
+    /// The components that make up the origin if it has no identity; nil if unknown, as in records
+    /// written by version 0.1.0.
     package var originParts: String?
     package var isPutBack: Bool
     /// True if the device stays removed and only its name is remembered.
@@ -186,22 +191,23 @@ package struct PoolState: Equatable, Sendable {
     }
   }
 
-  /// The features that a reader must know, one bit each; a version that knows none writes no mask.
+  /// The record features that this version can read, one bit each.
   package static let knownFeatures = severalSnapshots | journalsOfSnapshots
   /// Snapshots are stored in a list.
   private static let severalSnapshots: UInt64 = 1
-  /// A snapshot belongs to a journal, whatever the name of the origin.
+  /// A snapshot can be identified by its merge's journal, even if the origin's name has changed.
   private static let journalsOfSnapshots: UInt64 = 2
 
   package var format = 1
-  /// The path of the pool's metadata device, which finds the record of an inactive pool; nil in
-  /// records of version 0.1.0.
+  /// The path of the pool's metadata device, used to find the record of an inactive pool; nil in
+  /// records written by version 0.1.0.
   package var metadataPath: String?
   package var metadataHold: MetadataHold?
-  /// The snapshots: at most one for each thin device and origin.
+  /// The recorded snapshots, at most one for each pair of thin device and origin.
   package var snapshots: [Snapshot] = []
   package var removals: [Removal] = []
-  /// Layers of the origin that are writable for the duration of a merge, the lowest first.
+  /// Read-only layers of the origin that were made writable for the duration of a merge, lowest
+  /// first.
   package var madeWritable: [KnownDevice] = []
 
   package init() {}
@@ -212,20 +218,20 @@ package struct PoolState: Equatable, Sendable {
       | (snapshots.allSatisfy { $0.journalID == nil } ? 0 : Self.journalsOfSnapshots)
   }
 
-  /// True if nothing is recorded.
+  /// True if the record lists no changes.
   package var isEmpty: Bool {
     metadataHold == nil && snapshots.isEmpty && removals.isEmpty && madeWritable.isEmpty
   }
 
   /// True if nothing is left to undo.
   ///
-  /// Snapshots kept for a merge that will be resumed do not count.
+  /// Snapshots kept so that an unfinished merge can be resumed do not count.
   package var isSettled: Bool {
     metadataHold == nil && snapshots.allSatisfy { $0.isNeeded && !$0.mayBeSuspended }
       && removals.allSatisfy(\.staysRemoved) && madeWritable.isEmpty
   }
 
-  /// Returns descriptions of a finished merge's changes that are still to be undone.
+  /// Returns a description of each change made for a finished merge that still has to be undone.
   ///
   /// Changes kept for other merges are not included.
   func leftovers(ofMergeOf deviceID: UInt32, in merge: MergeKey) -> [String] {
@@ -244,12 +250,12 @@ package struct PoolState: Equatable, Sendable {
     return left
   }
 
-  /// Returns the snapshot with that device ID, if this tool made it.
+  /// Returns the recorded snapshot with the given device ID; nil if there is none.
   package func snapshot(_ deviceID: UInt32) -> Snapshot? {
     snapshots.first { $0.deviceID == deviceID }
   }
 
-  /// Changes the record of a snapshot.
+  /// Applies a change to the record of the snapshot with the given device ID, if there is one.
   package mutating func changeSnapshot(_ deviceID: UInt32, _ change: (inout Snapshot) -> Void) {
     guard let index = snapshots.firstIndex(where: { $0.deviceID == deviceID }) else { return }
     change(&snapshots[index])
@@ -289,18 +295,18 @@ extension PoolState: Codable {
   }
 }
 
-/// The locked file of a pool's record: only one run at a time has a pool.
+/// A pool's record file, locked so that only one run at a time can use the pool.
 package final class PoolStateFile {
   package let path: String
   package private(set) var state: PoolState
-  /// The ID of this boot.
+  /// The ID of the current boot.
   package let bootID: String
   private let poolName: String
   private let lock: OpenFile
 
-  /// Opens the record of a pool, or begins a new record.
+  /// Locks and opens a pool's record, or begins a new record if the pool has none.
   ///
-  /// - Throws: `MergeError`: `busy` if another run has the pool.
+  /// - Throws: `MergeError`: `busy` if another run is using the pool.
   package init(
     pool: MappedDevice, metadataPath: String, stateFolder: String, bootID: String
   ) throws(MergeError) {
@@ -334,7 +340,7 @@ package final class PoolStateFile {
     return state
   }
 
-  /// The part of a record that every version reads.
+  /// The part of a record that every version can read.
   private struct Head: Decodable {
     static let format = 1
 
@@ -342,7 +348,8 @@ package final class PoolStateFile {
     var requiredFeatures: UInt64?
   }
 
-  /// Returns whether a later version wrote the record: it has a newer format or unknown features.
+  /// Returns whether a later version of this tool wrote the record, meaning that it has a newer
+  /// format or requires unknown features.
   static func isNewer(at path: String) -> Bool {
     guard let bytes = FileSystem.firstBytes(of: path, count: 1 << 20),
       let head = try? JSONDecoder().decode(Head.self, from: Data(bytes))
@@ -351,7 +358,8 @@ package final class PoolStateFile {
       || (head.requiredFeatures ?? 0) & ~PoolState.knownFeatures != 0
   }
 
-  /// Returns the thin device of that name that a merge removed in this boot and has not put back.
+  /// Returns the thin device with the given name that a merge removed during this boot and has not
+  /// put back; nil if there is none.
   package static func removedDevice(
     _ name: String, of pool: MappedDevice, _ devices: MappedDevices, stateFolder: String,
     bootID: String
@@ -361,9 +369,10 @@ package final class PoolStateFile {
     }?.device
   }
 
-  /// Changes the record, durably.
+  /// Applies a change to the record and saves it durably.
   ///
-  /// - Throws: `MergeError` (`refused`); the step to be recorded must then not be taken.
+  /// - Throws: `MergeError` (`refused`) if the record cannot be saved. The step that it was meant
+  ///   to record must then not be taken.
   package func update(_ change: (inout PoolState) -> Void) throws(MergeError) {
     var changed = state
     change(&changed)
@@ -377,7 +386,7 @@ package final class PoolStateFile {
 
   /// Removes outdated entries from the record, durably if possible.
   ///
-  /// An outdated entry only costs the next run a check.
+  /// If saving fails, the error is ignored: an outdated entry only costs the next run a check.
   package func forget(_ change: (inout PoolState) -> Void) {
     change(&state)
     try? save(state)

@@ -1,38 +1,40 @@
-/// The changes to an active pool's devices that keep the merged data from changing and let the
-/// origin be written to.
+/// A plan for changing an active pool's devices so that the data to merge cannot change and the
+/// origin can be written to.
 ///
-/// The plan is decided from one observation and changes nothing; ``PoolSession/apply(_:)`` makes
-/// the changes.
+/// Making the plan changes nothing and uses a single observation of the pool.
+/// ``PoolSession/apply(_:)`` makes the changes.
 package struct QuiescencePlan: Sendable {
-  /// The source of the merged data, and the reason why it cannot change.
+  /// The source of the data to merge, and how that data is kept from changing.
   package enum Way: Sendable {
-    /// A snapshot of the thin device, made through its writable device if there is one.
+    /// A new snapshot of the thin device, made while its writable mapped device, if any, is
+    /// suspended.
     case snapshot(through: MappedDevice?)
-    /// The snapshot that an earlier run made for this merge.
+    /// A snapshot that an earlier run made for this merge.
     case earlierSnapshot(PoolState.Snapshot)
-    /// An earlier run's metadata snapshot, which alone has the data to merge.
+    /// An earlier run's metadata snapshot, which is the only copy of the data to merge.
     case held
-    /// The thin device itself: nobody can write to it.
+    /// The thin device itself, because nothing can write to it.
     case asItIs
-    /// The thin device itself, after the removal of devices that nobody has open.
+    /// The thin device itself, after its mapped devices are removed; no program has them open.
     case removed([MappedDevice], isPutBack: Bool)
   }
 
-  /// The thin device.
+  /// The ID of the thin device to merge.
   package let deviceID: UInt32
   package let way: Way
-  /// The reason for reading the thin device itself, if the user did not ask for that.
+  /// The reason the thin device itself is read instead of a snapshot; nil if a snapshot is read or
+  /// the user asked to merge the thin device itself.
   package let noSnapshot: NoSnapshotReason?
-  /// The devices through which a program has the thin device open and may still write to it.
+  /// The mapped devices for the merged data that programs have open and may still write to.
   package let open: [MappedDevice]
-  /// The devices that show the thin device, and so may hold the origin, until the plan is applied.
+  /// The mapped devices for the thin device, which may hold the origin until the plan is applied.
   let usersBefore: [MappedDevice]
-  /// The devices that still show the thin device after the plan is applied.
+  /// The mapped devices for the thin device that remain after the plan is applied.
   let users: [MappedDevice]
-  /// Nil if the origin is not a block device.
+  /// The plan for the origin; nil if the origin is not a block device.
   package let origin: OriginPlan?
 
-  /// The ID of the snapshot to merge, if it exists already.
+  /// The ID of the existing snapshot to merge; nil if there is none yet.
   package var snapshotID: UInt32? {
     if case .earlierSnapshot(let snapshot) = way, snapshot.deviceID != deviceID {
       return snapshot.deviceID
@@ -45,7 +47,7 @@ package struct QuiescencePlan: Sendable {
     return false
   }
 
-  /// True if a snapshot is read, so that the thin device may be used, or deleted, meanwhile.
+  /// True if a snapshot is read, so the thin device may be used or even deleted during the merge.
   package var readsSnapshot: Bool {
     switch way {
     case .snapshot, .earlierSnapshot: true
@@ -53,7 +55,7 @@ package struct QuiescencePlan: Sendable {
     }
   }
 
-  /// True if the thin device could be written to until the plan is applied.
+  /// True if the thin device can be written to until the plan is applied.
   package var changesThinDevice: Bool {
     switch way {
     case .asItIs, .held, .earlierSnapshot: false
@@ -61,14 +63,15 @@ package struct QuiescencePlan: Sendable {
     }
   }
 
-  /// - `earlier`: the snapshot that an earlier run made for this merge.
+  /// - `earlier`: the snapshot that an earlier run made for this merge; nil if there is none.
   /// - `mappings`: the mappings to read.
-  /// - `isHeld`: whether only an earlier run's metadata snapshot has the data to merge.
-  /// - `isReplaced`: whether another thin device has the device ID now.
-  /// - `restarts`: whether the earlier run's merge is given up.
-  /// - `lvm`: asks LVM about the origin, given the origin's layers.
-  /// - Throws: `MergeError`: `busy` if the thin device or the origin is in use, `refused` if other
-  ///   devices show the origin or it is read-only, without the user's consent.
+  /// - `isHeld`: whether an earlier run's metadata snapshot is the only copy of the data to merge.
+  /// - `isReplaced`: whether a different thin device now has the ID of the original.
+  /// - `restarts`: whether the earlier run's merge is abandoned.
+  /// - `lvm`: asks LVM about the origin, given the origin's layers, topmost first.
+  /// - Throws: `MergeError`: `busy` if the thin device or the origin is in use, `refused` if the
+  ///   user has not agreed that other thin devices use the origin, or to making a read-only origin
+  ///   writable.
   package init(
     for deviceID: UInt32, onto originPath: String, _ observed: ObservedPool,
     earlier: PoolState.Snapshot?, mappings: MergeSource.Mappings,
@@ -152,7 +155,7 @@ package struct QuiescencePlan: Sendable {
 }
 
 extension NoSnapshotReason {
-  /// Nil if a snapshot is to be made.
+  /// Determines the reason no snapshot can be made; nil if a snapshot is to be made.
   init?(_ mappings: MergeSource.Mappings, _ status: PoolStatus, _ options: PoolOptions) {
     if options.mergesThinDeviceItself {
       self = .asked

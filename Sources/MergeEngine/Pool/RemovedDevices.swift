@@ -1,11 +1,12 @@
 internal import SystemPackage
 
-/// The mapped devices that show a thin device and are removed for the duration of a merge.
+/// Removes the mapped devices of a thin device for the duration of a merge, and puts them back.
 final class RemovedDevices {
   private let pool: LockedPool
-  /// The devices that this run has removed.
+  /// The devices that this run removed.
   ///
-  /// The run has their origin open, so no other device gets the origin's number.
+  /// The run keeps the origin of these devices open, so no other device can be given the origin's
+  /// number.
   private var own: [MappedDevice] = []
 
   init(pool: LockedPool) { self.pool = pool }
@@ -29,7 +30,7 @@ final class RemovedDevices {
     pool.note(.thinDeviceRemoved(device.path))
   }
 
-  /// Puts devices back, or notes how to do so if that is not wanted.
+  /// Puts the wanted devices back, and adds notes about how to put back the others.
   func putBack(where isWanted: (PoolState.Removal) -> Bool) {
     for (index, removal) in pool.state.removals.enumerated().reversed()
     where !removal.staysRemoved {
@@ -45,7 +46,7 @@ final class RemovedDevices {
     }
   }
 
-  /// Returns the removals whose devices are still to be put back, or to be noted as removed.
+  /// Returns the removals whose devices have yet to be put back or reported as staying removed.
   func left(in devices: MappedDevices) -> [PoolState.Removal] {
     pool.state.removals.filter { removal in
       let present = removal.device(in: devices)
@@ -54,7 +55,7 @@ final class RemovedDevices {
     }
   }
 
-  /// Returns the devices as they will be once the removed ones are put back.
+  /// Returns the given devices as they will be once the removed ones are put back.
   func asPutBack(in devices: MappedDevices) -> MappedDevices {
     let back = left(in: devices).filter { removal in
       removal.isPutBack
@@ -64,7 +65,7 @@ final class RemovedDevices {
       devices.all.filter { device in !back.contains { $0.name == device.name } } + back)
   }
 
-  /// Forgets devices left removed that exist again or can no longer be identified.
+  /// Forgets devices that were to stay removed but exist again, or that can no longer be put back.
   func forgetLeft() throws(MergeError) {
     guard pool.state.removals.contains(where: \.staysRemoved) else { return }
     let found = try pool.devices()
@@ -78,10 +79,10 @@ final class RemovedDevices {
   }
 
   private enum Restoration {
-    /// The device exists again, or can no longer be put back.
+    /// Nothing is left to do: the device exists again, or can no longer be put back.
     case settled
     case staysRemoved
-    /// The next run retries.
+    /// The device could not be put back; the next run retries.
     case failed
   }
 
@@ -90,8 +91,8 @@ final class RemovedDevices {
   ) throws(MergeError) -> Restoration {
     let device = removal.device
     let found = try pool.devices()
-    // A device that exists is neither put back nor reported as removed. Creating one takes several
-    // steps, and a killed run may have left it half made.
+    // A device that exists is neither put back nor reported as removed, unless it is incomplete:
+    // creating a device takes several steps, and a run may have been killed between them.
     let present = removal.device(in: found)
     guard present == nil || removal.isHalfMade(present) else { return .settled }
     switch removal.numbers(in: pool.device, found, bootID: pool.bootID) {
@@ -127,13 +128,13 @@ final class RemovedDevices {
     return .settled
   }
 
-  /// Makes LVM create a volume's device, with the volume's current name and size.
+  /// Makes LVM create a volume's mapped device, using the volume's current name and size.
   ///
-  /// - Returns: the reason why there is no device; nil on success.
+  /// - Returns: the reason the device does not exist; nil on success.
   private func activate(
     _ volume: KnownVolume, _ device: MappedDevice
   ) throws(MergeError) -> ActivationFailure? {
-    // LVM would wait for suspended devices.
+    // LVM would hang on suspended devices.
     guard !pool.state.snapshots.contains(where: \.mayBeSuspended) else {
       return .devicesSuspended
     }
@@ -155,16 +156,17 @@ final class RemovedDevices {
 }
 
 extension PoolState.Removal {
-  /// The current meaning of the numbers in the device's table.
+  /// The result of checking whether the device numbers in a removed device's table are still valid.
   package enum Numbers: Sendable {
     case same
-    /// The pool or origin is another one, or the numbers are from an earlier boot.
+    /// A number now refers to a different pool or origin, or is from an earlier boot.
     case changed
-    /// The origin has the same number, but nothing shows whether it is the same device.
+    /// The origin's number exists, but it is unknown whether it still refers to the same device.
     case unknown
   }
 
-  /// Returns whether the table's numbers still refer to the same pool and the same origin.
+  /// Returns whether the device numbers in the removed device's table still refer to the same pool
+  /// and origin.
   package func numbers(
     in pool: MappedDevice, _ devices: MappedDevices, bootID: String
   ) -> Numbers {
@@ -172,20 +174,21 @@ extension PoolState.Removal {
       Self.originName(of: device) == originName
     else { return .changed }
     guard OriginParts.areNeeded(for: device) else { return .same }
-    // Numbers are reused within a boot.
+    // Device numbers can be reused even without a reboot.
     guard let originParts else { return .unknown }
     return OriginParts(of: device, devices)?.text == originParts ? .same : .changed
   }
 
-  /// Returns whether the device is a remnant of a run that was killed while putting it back.
+  /// Returns whether the given device is incomplete because a run was killed while putting the
+  /// removed device back.
   func isHalfMade(_ present: MappedDevice?) -> Bool {
     present.map { $0.uuid == device.uuid && $0.liveTable.isEmpty } ?? false
   }
 
-  /// Returns the removed device as it is now, under any name.
+  /// Returns the removed device if it exists again, even under another name; otherwise nil.
   package func device(in devices: MappedDevices) -> MappedDevice? {
     let same = devices.all.first { !device.uuid.isEmpty && $0.uuid == device.uuid }
-    // Another volume may have the name of a removed volume by now.
+    // A different volume may have been given the name of the removed volume.
     return same ?? (device.knownVolume == nil ? devices.named(device.name) : nil)
   }
 

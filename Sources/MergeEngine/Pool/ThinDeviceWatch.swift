@@ -1,15 +1,17 @@
-/// Detects whether a thin device has data besides what was read of it.
+/// Detects whether a thin device has been written to since it was read.
 ///
-/// After a snapshot of the thin device, a write goes to a new block, which moves the root of the
-/// device's mappings. This is so even after the snapshot is deleted: the kernel compares the times
-/// of both (dm-thin-metadata.c, `__snapshotted_since`). Without a snapshot, blocks are overwritten
-/// in place; then the device counts as unchanged only if no device was activated meanwhile.
+/// After a snapshot of the thin device is made, the first write to a block goes to a new block,
+/// which changes the root of the device's mapping tree. This remains true even if the snapshot is
+/// deleted, because the kernel compares the times of the mapping and the latest snapshot
+/// (dm-thin-metadata.c, `__snapshotted_since`). If no snapshot was made, blocks are overwritten in
+/// place. In that case, the device counts as unchanged only if no device was activated in the
+/// meantime.
 final class ThinDeviceWatch {
   private let pool: LockedPool
   private let hold: MetadataHold
   private let snapshots: ThinSnapshots
-  /// Returns true if any mapped device was created or removed since the last `begin`; nil if the
-  /// kernel cannot report changes.
+  /// Returns true if any mapped device was created or removed since `begin()` was last called; nil
+  /// if the kernel cannot report changes.
   private var hasChanged: (() -> Bool)?
 
   init(_ pool: LockedPool, _ hold: MetadataHold, _ snapshots: ThinSnapshots) {
@@ -18,17 +20,17 @@ final class ThinDeviceWatch {
     self.snapshots = snapshots
   }
 
-  /// Restarts the watch: devices that this run has created or removed so far do not count.
+  /// Restarts the watch, so that devices created or removed so far do not count.
   func begin() { hasChanged = pool.mapper.watchForChanges() }
 
-  /// True if a device was created or removed since `begin`; false if the kernel cannot report
-  /// changes.
+  /// True if a mapped device was created or removed since `begin()` was last called; false if the
+  /// kernel cannot report changes.
   var hasSeenChanges: Bool { hasChanged?() == true }
 
-  /// Returns whether a thin device still matches the mappings that were read.
+  /// Returns the state of a thin device compared with the mappings that were read.
   ///
   /// - `root`: the root of the mapping tree that was read.
-  /// - `readID`: the device that was read, which may be a snapshot.
+  /// - `readID`: the ID of the device that was read, which may be a snapshot.
   /// - `sharesBlocks`: whether a snapshot of the thin device was made before the device was read.
   func state(
     of deviceID: UInt32, since root: MetadataBlock, read readID: UInt32, sharesBlocks: Bool
@@ -53,11 +55,12 @@ final class ThinDeviceWatch {
 }
 
 extension ThinDeviceState {
-  /// Determines the state of a thin device, in an active pool or in metadata that nobody else uses.
+  /// Determines the state of a thin device, either in an active pool or in metadata that no other
+  /// program uses.
   ///
   /// - `root`: the root of the mapping tree that was read.
   /// - `session`: the session on the active pool; nil if no pool is active.
-  /// - `reader`: reads the metadata if no pool is active.
+  /// - `reader`: the reader of the pool's metadata, used if no pool is active.
   init(
     of deviceID: UInt32, since root: MetadataBlock, _ session: PoolSession?,
     _ reader: MetadataReader
@@ -71,7 +74,8 @@ extension ThinDeviceState {
     }
   }
 
-  /// Compares the mapping root of a device; nil for a device that does not exist.
+  /// Determines the state of a thin device by comparing its mapping root; `live` is nil if the
+  /// device does not exist.
   fileprivate init(_ live: MetadataReader.Device?, since root: MetadataBlock) {
     self = live.map { $0.mappingRoot == root ? .asMerged : .writtenSince } ?? .gone
   }

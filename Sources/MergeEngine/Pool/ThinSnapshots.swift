@@ -1,31 +1,33 @@
 internal import SystemPackage
 
-/// The snapshots that are merged instead of their thin devices.
+/// Makes, checks and deletes the snapshots that are merged in place of their thin devices.
 ///
-/// Nobody writes to a snapshot, and writes to the thin device leave it unchanged.
+/// Nothing writes to a snapshot, and writes to its thin device do not change it.
 package final class ThinSnapshots {
-  /// The device IDs of snapshots, which LVM does not use: it counts upward from its highest ID.
+  /// The range of device IDs for snapshots.
   ///
-  /// Each ID is drawn at random, so that a pool restored from a copy does not get an earlier ID
-  /// again.
+  /// LVM, which counts upward from its highest ID, does not normally reach it.
+  ///
+  /// IDs are drawn at random, so that a pool restored from a copy is unlikely to reuse an earlier
+  /// ID.
   static let deviceIDs: ClosedRange<UInt32> = 16_711_680...16_777_215
-  /// The number of draws before giving up, since an ID may be taken.
+  /// The maximum number of IDs to draw before giving up; any of them may already be in use.
   private static let drawCountMax = 64
 
   private let pool: LockedPool
-  /// The ID of the snapshot that this run has made.
+  /// The ID of the snapshot made by this run; nil if there is none.
   private(set) var made: UInt32?
   /// The IDs of snapshots found to be the only copies of their originals.
   private var onlyCopies: Set<UInt32> = []
 
   init(_ pool: LockedPool) { self.pool = pool }
 
-  /// Refuses a pool in which LVM has reached the device IDs of snapshots.
+  /// Refuses a pool in which LVM has reached the range of device IDs reserved for snapshots.
   ///
-  /// LVM gives a new volume its highest ID plus one, and adopts the device if that ID is taken: the
-  /// new volume would be the snapshot (seen with lvm2 2.03.16).
+  /// LVM gives a new volume the highest ID it knows of plus one. If a thin device already has that
+  /// ID, LVM adopts the device, so the new volume would be the snapshot (seen with lvm2 2.03.16).
   ///
-  /// - `ids`: the IDs of all thin devices of the pool.
+  /// - `ids`: the IDs of all thin devices in the pool.
   func checkNumbersOfLVM(among ids: [UInt32]) throws(MergeError) {
     let isStrange = ids.contains {
       Self.deviceIDs.contains($0) && pool.state.snapshot($0) == nil
@@ -46,11 +48,11 @@ package final class ThinSnapshots {
 
   // MARK: Making
 
-  /// Makes a snapshot.
+  /// Makes a snapshot of a thin device.
   ///
-  /// - `thin`: the mapped device that shows the thin device and is suspended meanwhile; nil if
-  ///   nobody can write to it.
-  /// - Throws: `MergeError`; in that case there is no snapshot, or the record has it.
+  /// - `thin`: the mapped device for the thin device, suspended while the snapshot is made; nil if
+  ///   nothing can write to the thin device.
+  /// - Throws: `MergeError`; in that case, either there is no snapshot or it is in the record.
   func make(of deviceID: UInt32, through thin: MappedDevice?) throws(MergeError) {
     let path = thin?.path ?? "dev \(deviceID)"
     if let thin { writeBackCaches(above: thin) }
@@ -107,7 +109,7 @@ package final class ThinSnapshots {
     } catch {
       switch error.step {
       case .resuming:
-        // The snapshot exists. Its record stays, so that the next run resumes the device.
+        // The snapshot exists. Its record is kept so that the next run resumes the thin device.
         pool.stateFile.forget { state in state.changeSnapshot(id) { $0.isMade = true } }
         throw .cannotResumeThinDevice(path, name: thin?.name ?? path, error.errno)
       case .resumedByOthers: return .resumedByOthers
@@ -135,8 +137,8 @@ package final class ThinSnapshots {
     }
   }
 
-  /// Throws if the thin device was activated just before the snapshot, when writes may have been in
-  /// flight.
+  /// Throws if the thin device has been activated, because writes may have been in flight while its
+  /// snapshot was made.
   private func checkNobodyCouldWrite(to deviceID: UInt32) throws(MergeError) {
     let active = try pool.devices().showing(deviceID, of: pool.device.number)
     guard let first = active.first(where: { !$0.isReadOnly || $0.openCount > 0 }) else { return }
@@ -152,10 +154,10 @@ package final class ThinSnapshots {
 
   /// Returns the snapshot that an earlier run made for a merge.
   ///
-  /// If there is none, returns one that no merge has begun to read and that is the only copy of the
-  /// thin device.
+  /// If there is none, returns a snapshot that is the only copy of the thin device and that no
+  /// merge has begun to write from; nil if neither exists.
   ///
-  /// - `deviceID`: the thin device, or the snapshot itself.
+  /// - `deviceID`: the ID of the thin device, or of the snapshot itself.
   func earlier(
     of deviceID: UInt32, in merge: PoolState.MergeKey
   ) throws(MergeError) -> PoolState.Snapshot? {
@@ -165,7 +167,7 @@ package final class ThinSnapshots {
     let own = needed.first { $0.hasJournal(of: merge) }
     if let earlier = own ?? needed.first ?? begun.first { return earlier }
     for copy in found where onlyCopies.contains(copy.deviceID) {
-      // If another thin device has the ID now, the ID refers to that device.
+      // If another thin device now has the original's ID, the ID refers to that device.
       if copy.deviceID == deviceID { return copy }
       if try !isReplaced(copy) { return copy }
     }
@@ -174,7 +176,7 @@ package final class ThinSnapshots {
 
   /// Returns the IDs of unneeded snapshots that may still exist in the pool.
   ///
-  /// A snapshot that is an only copy is reported instead.
+  /// A snapshot that is the only copy of its original is reported instead of being returned.
   func findUnneeded() -> [UInt32] {
     pool.state.snapshots.filter { snapshot in
       !snapshot.isNeeded && mayBeThere(snapshot) && (try? isOnlyCopy(snapshot)) != true
@@ -190,19 +192,20 @@ package final class ThinSnapshots {
     return !snapshot.isOriginal(live.details.creation)
   }
 
-  /// Returns whether a snapshot is in the metadata snapshot that is held.
+  /// Returns whether the held metadata snapshot contains the given snapshot of a thin device.
   func isHeld(_ deviceID: UInt32) throws(MergeError) -> Bool {
     try pool.reader.devices(in: pool.heldMetadata()).contains { $0.id == deviceID }
   }
 
-  /// Checks a snapshot in the metadata snapshot against the record, because device IDs are reused.
+  /// Checks that the device with this ID in the held metadata snapshot is the recorded snapshot,
+  /// because device IDs are reused.
   func check(_ deviceID: UInt32) throws(MergeError) {
     guard let snapshot = pool.state.snapshot(deviceID) else { return }
     let found = try pool.reader.devices(in: pool.heldMetadata()).first { $0.id == deviceID }
     try check(snapshot, found)
   }
 
-  /// Returns whether the snapshot that this run has made has the mappings of a tree.
+  /// Returns whether the snapshot made by this run has the mapping tree with the given root.
   func hasMappings(of root: MetadataBlock) throws(MergeError) -> Bool {
     guard let made, let snapshot = pool.state.snapshot(made) else { return false }
     let found = try pool.liveDevices([made]).first
@@ -230,10 +233,10 @@ package final class ThinSnapshots {
   /// the merge is finished.
   ///
   /// This merge replaces any earlier merge of the same thin device onto the same origin, so the
-  /// earlier one's snapshot is no longer needed.
+  /// snapshots of earlier merges are no longer needed.
   ///
-  /// - `deviceID`: the merged device, which is the snapshot or the thin device itself.
-  /// - `givenUpIDs`: the IDs of the journals that this merge gives up.
+  /// - `deviceID`: the ID of the device to read from: the snapshot, or the thin device itself.
+  /// - `givenUpIDs`: the IDs of the journals that this merge abandons.
   func writingBegins(
     from deviceID: UInt32, of originalID: UInt32, in merge: PoolState.MergeKey,
     insteadOf givenUpIDs: [String]
@@ -243,7 +246,7 @@ package final class ThinSnapshots {
       $0.hasBegun = true
       $0.originName = merge.originName
       $0.journalID = merge.journalID
-      // A snapshot made by a killed run is not recorded as made.
+      // If a run was killed, its snapshot may not be recorded as made.
       $0.isMade = true
     }
     for other in state.snapshots
@@ -256,9 +259,9 @@ package final class ThinSnapshots {
     try pool.stateFile.update { $0 = state }
   }
 
-  /// Records that the snapshot of a thin device is merged and need not be kept for another run.
+  /// Records that a thin device's snapshot is merged and need not be kept for another run.
   ///
-  /// - `deviceID`: the thin device, or its snapshot.
+  /// - `deviceID`: the ID of the thin device, or of its snapshot.
   func isMerged(_ deviceID: UInt32, in merge: PoolState.MergeKey) {
     do throws(MergeError) {
       try record(true, of: deviceID, in: merge)
@@ -292,13 +295,13 @@ package final class ThinSnapshots {
 
   // MARK: Deleting
 
-  /// Deletes unneeded snapshots, reports those that cannot be deleted, and forgets those that
-  /// somebody else deleted.
+  /// Deletes unneeded snapshots, reports those that cannot be deleted, and forgets those that are
+  /// already gone.
   ///
   /// A snapshot that may be the only copy of a thin device is kept and reported.
   ///
-  /// A snapshot whose thin device may be suspended is skipped: its record is needed to resume the
-  /// device.
+  /// A snapshot is skipped if its thin device may be suspended, because the snapshot's record is
+  /// needed to resume the device.
   func deleteUnneeded() {
     for snapshot in pool.state.snapshots where !snapshot.mayBeSuspended {
       do throws(MergeError) {
@@ -350,7 +353,7 @@ package final class ThinSnapshots {
     forget(id)
   }
 
-  /// Returns whether a snapshot is the only copy of its original, and reports it if so.
+  /// Returns whether a snapshot is the only copy of its original, and if so, reports that.
   private func isOnlyCopy(_ snapshot: PoolState.Snapshot) throws(MergeError) -> Bool {
     onlyCopies.remove(snapshot.deviceID)
     guard snapshot.isUnread else { return false }
@@ -366,10 +369,11 @@ package final class ThinSnapshots {
 
   /// Returns whether the device with the snapshot's device ID is the recorded snapshot.
   ///
-  /// A snapshot that was only intended is recognized as the first one made after its record was
-  /// written.
+  /// If the record does not say that the snapshot was made, the device must be the first one
+  /// created after the record was written.
   private func isThere(_ snapshot: PoolState.Snapshot) throws(MergeError) -> Bool {
-    // Creating a snapshot increments the pool's time; unchanged means that ours was never created.
+    // Creating a snapshot increments the pool's time, so if the time is unchanged, ours was never
+    // created.
     if !snapshot.isMade, try pool.superblock().time == snapshot.timeBefore { return false }
     let expected = snapshot.creationTime ?? snapshot.timeBefore + 1
     return try pool.liveDevices([snapshot.deviceID]).first?.details.creationTime == expected

@@ -1,11 +1,11 @@
-/// A `thin` line of a table: `<pool> <dev id> [<external origin>]`.
+/// A parsed `thin` line of a device-mapper table: `<pool> <dev id> [<external origin>]`.
 package struct ThinTarget: Equatable, Sendable {
   package var pool: DeviceNumber
   package var deviceID: UInt32
   package var origin: DeviceNumber?
   package var sectorCount: UInt64
 
-  /// Nil for a line of another target.
+  /// Parses a table line; nil if it is not a valid `thin` line.
   package init?(_ line: TableLine) {
     let words = line.words
     guard line.kind == "thin", words.count >= 2, let pool = DeviceNumber(text: String(words[0])),
@@ -18,13 +18,14 @@ package struct ThinTarget: Equatable, Sendable {
   }
 }
 
-/// The table of a pool: `<metadata> <data> <block size> <low water mark> …`.
+/// The parsed device-mapper table of a thin pool: `<metadata> <data> <block size> <low water mark>
+/// …`.
 package struct PoolTarget: Equatable, Sendable {
   package var metadata: DeviceNumber
   package var data: DeviceNumber
   package var blockByteCount: UInt64
 
-  /// Nil for any other table.
+  /// Parses a device-mapper table; nil if it is not a valid table of a thin pool.
   package init?(_ table: [TableLine]) {
     guard table.count == 1, table[0].kind == "thin-pool" else { return nil }
     let words = table[0].words
@@ -38,9 +39,9 @@ package struct PoolTarget: Equatable, Sendable {
   }
 }
 
-/// The status of a pool.
+/// The parsed device-mapper status of a thin pool.
 ///
-/// Words after the eighth are ignored. Words that kernels before 4.2 do not have are optional.
+/// Words after the eighth are ignored. Words that kernels before 4.2 do not print are optional.
 package struct PoolStatus: Equatable, Sendable {
   package enum Mode: Equatable, Sendable { case writable, outOfDataSpace, readOnly }
 
@@ -49,11 +50,12 @@ package struct PoolStatus: Equatable, Sendable {
   package var freeDataBlockCount: UInt64
   package var metadataBlockCount: UInt64
   package var freeMetadataBlockCount: UInt64
-  /// The block of the metadata snapshot that is held; nil if none is.
+  /// The block of the held metadata snapshot; nil if none is held.
   package var heldRoot: UInt64?
   package var needsCheck: Bool
 
-  /// Nil for a failed pool, and for lines that are not a pool's status.
+  /// Parses status lines; nil if the pool has failed, or if the lines are not the status of a thin
+  /// pool.
   package init?(_ lines: [TableLine]) {
     guard lines.count == 1, lines[0].kind == "thin-pool" else { return nil }
     let words = lines[0].words
@@ -73,17 +75,18 @@ package struct PoolStatus: Equatable, Sendable {
     needsCheck = words.count > 7 && words[7] == "needs_check"
   }
 
-  /// The number of free metadata blocks below which nothing is added to the metadata.
+  /// The minimum number of free metadata blocks; with fewer, this tool adds nothing to the
+  /// metadata.
   ///
-  /// Without a free block the kernel makes the pool read-only, and then its metadata snapshot can
+  /// If no block is free, the kernel makes the pool read-only, and then the metadata snapshot can
   /// no longer be released.
   package var freeMetadataBlockCountMin: UInt64 { max(16, metadataBlockCount / 50) }
 
-  /// True if too few metadata blocks are free for a metadata snapshot or a snapshot.
+  /// True if too few metadata blocks are free to take a metadata snapshot or a thin snapshot.
   package var isMetadataNearlyUsedUp: Bool { freeMetadataBlockCount < freeMetadataBlockCountMin }
 
-  /// True if so few data blocks are free that a snapshot may fill the pool: after a snapshot, every
-  /// overwritten block is copied.
+  /// True if so few data blocks are free that a thin snapshot may fill the pool: after it is made,
+  /// overwriting a block of the thin device takes up a new block.
   package var isDataNearlyUsedUp: Bool { freeDataBlockCount < (dataBlockCount + 9) / 10 }
 
   private static func usage(_ word: Substring) -> (used: UInt64, total: UInt64)? {
@@ -94,12 +97,12 @@ package struct PoolStatus: Equatable, Sendable {
 }
 
 extension MappedDevice {
-  /// The targets of all `thin` lines of the device, in the live and the inactive table.
+  /// The targets of all `thin` lines in the device's live and inactive tables.
   package var thinTargets: [ThinTarget] {
     (liveTable + inactiveTable).compactMap { ThinTarget($0) }
   }
 
-  /// The target of a device that is a thin device as a whole; nil for any other device.
+  /// The `thin` target, if it is the only target in the device's live table; otherwise nil.
   package var thinTarget: ThinTarget? {
     guard liveTable.count == 1, liveTable[0].startSector == 0 else { return nil }
     return ThinTarget(liveTable[0])
@@ -107,7 +110,7 @@ extension MappedDevice {
 
   package var poolTarget: PoolTarget? { PoolTarget(liveTable) }
 
-  /// The device whose sectors this one shows in one linear target; nil for any other table.
+  /// The device below this one, if the live table is a single linear target; otherwise nil.
   package var linearTarget: DeviceNumber? {
     guard liveTable.count == 1, liveTable[0].kind == "linear" else { return nil }
     return liveTable[0].words.first.flatMap { DeviceNumber(text: String($0)) }

@@ -1,9 +1,9 @@
 internal import SystemPackage
 
-/// A device-mapper that reports each change before it asks another one to make the change.
+/// A device-mapper wrapper that reports each change before the wrapped device-mapper makes it.
 struct TracedDeviceMapper: DeviceMapper {
   let mapper: any DeviceMapper
-  /// Receives one line for each change.
+  /// Receives a one-line description of each change.
   let trace: @Sendable (String) -> Void
 
   func devices() throws(Errno) -> [MappedDevice] { try mapper.devices() }

@@ -1,13 +1,13 @@
-/// Mappings that are consecutive on the thin device and on the data device.
+/// A run of mappings that are consecutive on both the thin device and the data device.
 ///
-/// A run is three adjacent numbers in the order of the fingerprint's input, so runs are checksummed
-/// in place, without a copy.
+/// A run consists of three adjacent integers in the order in which the fingerprint takes them, so
+/// runs are checksummed in place, without a copy.
 package struct MappingRun: Equatable, Sendable, BitwiseCopyable {
   package var thinBlock: ThinBlock
   package var dataBlock: DataBlock
   package var blockCount: UInt64
 
-  /// Returns 24 bytes for each run: thin block, data block, block count.
+  /// Returns the bytes of the given runs in place, 24 per run: thin block, data block, block count.
   @_lifetime(copy runs)
   package static func littleEndianBytes(of runs: Span<MappingRun>) -> RawSpan {
     #if _endian(big)
@@ -24,7 +24,8 @@ package struct MappingRun: Equatable, Sendable, BitwiseCopyable {
   }
 }
 
-/// The runs of some leaves, and one run that earlier leaves started, in a reused buffer.
+/// A reusable buffer for the mapping runs of several leaves, plus one run that began in an earlier
+/// leaf.
 package struct RunBatch: ~Copyable {
   private let leafCountMax: Int
   private var leafCount = 0
@@ -40,7 +41,7 @@ package struct RunBatch: ~Copyable {
     borrowing get { storage.span }
   }
 
-  /// True if the batch has the runs of as many leaves as it has room for.
+  /// True if the batch contains the runs of the maximum number of leaves.
   var isFull: Bool { leafCount == leafCountMax }
 
   package mutating func removeAll() {
@@ -50,19 +51,20 @@ package struct RunBatch: ~Copyable {
 
   /// Appends a run.
   ///
-  /// - Precondition: The batch is below capacity: one run per entry of its leaves, plus the pending
+  /// - Precondition: The batch is below capacity, which is one run per leaf entry, plus one pending
   ///   run.
   package mutating func append(_ run: MappingRun) { storage.append(run) }
 
-  /// Appends the runs of a leaf, except the last one, which becomes `pending`; the pending run of
-  /// earlier leaves may continue in this leaf.
+  /// Appends the pending run of earlier leaves, extended if this leaf continues it, and the runs of
+  /// this leaf, except for the last run, which becomes `pending`.
   ///
   /// - Precondition: The batch is not full.
-  /// - Returns: The largest data block, found in the same loop, for the caller to check.
+  /// - Returns: The leaf's largest data block, for the caller to check; finding it here avoids a
+  ///   second loop.
   mutating func append(
     _ leaf: MappingLeaf, after pending: inout MappingRun
   ) -> DataBlock {
-    // A local copy stays in registers from mapping to mapping.
+    // A local copy can stay in registers throughout the loop.
     var run = pending
     var largest = DataBlock(0)
     for index in leaf.indices {
@@ -84,7 +86,7 @@ package struct RunBatch: ~Copyable {
   }
 }
 
-/// A mapping to a data block that an earlier mapping already has.
+/// A mapping whose data block an earlier mapping already refers to.
 package struct MappedTwice: Error, Equatable {
   package var thinBlock: ThinBlock
   package var dataBlock: DataBlock

@@ -1,23 +1,22 @@
-/// A source of the mapping runs to merge.
+/// A source that yields the mapping runs to merge.
 ///
-/// Runs ascend and are maximal, and every pass yields the same runs or throws. The source has
-/// checked them: a run ends below 2⁶³ bytes on the thin device, and lies on the data device.
-/// Callers compute without checks for overflow.
+/// Runs are yielded in ascending order, each as long as possible. Every pass yields the same runs
+/// or throws. The source has checked that each run ends below 2⁶³ bytes on the thin device and lies
+/// within the data device, so callers do not check for overflow.
 package protocol RunSource: ~Copyable {
-  /// Starts a later pass from `first`.
+  /// Starts another pass over the runs, beginning at the thin block `first`.
   ///
-  /// Runs before `first` may be yielded too, and a run that contains `first` may lack earlier
-  /// blocks.
+  /// The pass may also yield runs before `first`. If a run contains `first`, the blocks before
+  /// `first` may be missing from it.
   mutating func restart(from first: ThinBlock) throws(MergeError)
 
-  /// Appends the runs of the next leaves, at most `leafCountMax` of them and as far as the batch
-  /// has room.
+  /// Appends the runs of the next leaves, up to `leafCountMax` leaves or until the batch is full.
   ///
-  /// A batch counts leaves, each of at most `BtreeNode.childCountMax` runs. A call may append no
-  /// runs although more follow. After a throw the batch is empty.
+  /// The size of a batch is counted in leaves, each with at most `BtreeNode.childCountMax` runs. A
+  /// call may append no runs even if more follow. If the call throws, the batch is left empty.
   ///
   /// - Precondition: The batch is not full.
-  /// - Returns: False after the last leaf.
+  /// - Returns: False once there are no more leaves.
   mutating func next(
     _ batch: inout RunBatch, atMost leafCountMax: Int
   ) throws(MergeError) -> Bool

@@ -1,10 +1,11 @@
-/// The maximal runs of one device's mapping tree, checked, in constant memory.
+/// A source that reads one device's whole mapping tree in constant memory, checks it, and yields
+/// its runs.
 package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
   package private(set) var mappedBlockCount: UInt64 = 0
   private var io: IO
   private var walker: TreeWalker
   private var ledger: NodeLedger
-  /// The run that the next mapping may continue; without blocks if there is none.
+  /// The run that the next mapping may continue; its block count is 0 if there is none.
   private var pending = MappingRun(thinBlock: ThinBlock(0), dataBlock: DataBlock(0), blockCount: 0)
   private let tree: MappingTree
   private let dataBlockCountThere: UInt64
@@ -27,7 +28,7 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
     dataBlockCountThere = tree.dataBlockCountThere
   }
 
-  // Every node must match the first pass.
+  // In this pass, every node must match what the first pass read.
   package mutating func restart(from first: ThinBlock) throws(MergeError) {
     walker.drain(&io)
     ledger.beginComparing()
@@ -42,7 +43,7 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
     }
   }
 
-  // A run may span many leaves.
+  // A run may span many leaves, so a call may append none.
   package mutating func next(
     _ batch: inout RunBatch, atMost leafCountMax: Int
   ) throws(MergeError) -> Bool {
@@ -59,16 +60,17 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
         leafCount += 1
       }
     } catch {
-      // The batch contains the last leaf's runs, which were not checked.
+      // The batch may contain runs of the last leaf that were not checked.
       batch.removeAll()
       throw error.refusal(path: tree.path)
     }
     return true
   }
 
-  /// Returns the refusal of a data block that is mapped twice; the leaf is read again to name it.
+  /// Returns the error for a data block that is mapped twice, after rereading the tree to find
+  /// which leaf contains the second mapping.
   ///
-  /// Streaming can continue only after `restart`.
+  /// After this call, no more runs can be read until `restart(from:)` is called.
   package mutating func refusal(_ mapping: MappedTwice) -> MergeError {
     var fault = MetadataFault.mappedTwice(mapping.dataBlock, by: mapping.thinBlock)
     do throws(MergeError) {
@@ -79,7 +81,7 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
     do throws(MetadataFault) {
       _ = try walker.nextLeaf(&io, &ledger) { (_, _, block, _) in fault.block = block }
     } catch {
-      // The tree has changed or can no longer be read, which is the more useful error.
+      // The tree has changed or can no longer be read, which is more useful to report.
       fault = error
     }
     return fault.refusal(path: tree.path)
