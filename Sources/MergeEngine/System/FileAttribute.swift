@@ -2,14 +2,14 @@ internal import CAIO
 internal import Glibc
 package import SystemPackage
 
-/// Extended attributes of open regular files.
+/// Reading and writing the extended attributes of open regular files.
 extension OpenFile {
-  /// Returns the attributes whose names begin with a prefix; none if the file system has no
-  /// attributes.
+  /// Returns the extended attributes whose names begin with a prefix; an empty array if the file
+  /// system does not support extended attributes.
   package func attributes(prefix: String) throws(Errno) -> [(name: String, value: [UInt8])] {
     var found: [(name: String, value: [UInt8])] = []
     for name in try attributeNames() where name.hasPrefix(prefix) {
-      // Another process may have removed the attribute meanwhile.
+      // Another process may have removed the attribute in the meantime.
       if let value = try attribute(name) { found.append((name, value)) }
     }
     return found
@@ -41,7 +41,7 @@ extension OpenFile {
     return Array(buffer[..<count])
   }
 
-  /// Sets an attribute, durably.
+  /// Sets an extended attribute and makes the change durable.
   package func setAttribute(_ name: String, to value: [UInt8]) throws(Errno) {
     // SAFETY: the call reads as many bytes as the value has.
     guard unsafe caio_set_attribute(descriptor, name.systemPath, value, value.count) == 0 else {
@@ -50,7 +50,8 @@ extension OpenFile {
     try synchronize()
   }
 
-  /// Removes an attribute, durably; does nothing if there is none.
+  /// Removes an extended attribute and makes the change durable; does nothing if the file does not
+  /// have it.
   package func removeAttribute(_ name: String) throws(Errno) {
     guard unsafe caio_remove_attribute(descriptor, name.systemPath) == 0 else {
       if Errno.current == .noData { return }
@@ -61,6 +62,6 @@ extension OpenFile {
 }
 
 extension Errno {
-  /// True if the error means that the file system lacks the feature.
+  /// True if the error means that the file system does not support the requested feature.
   package var isMissingSupport: Bool { self == .notSupported || self == .noFunction }
 }
