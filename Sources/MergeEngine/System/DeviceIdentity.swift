@@ -109,8 +109,9 @@ package struct DeviceIdentity: Equatable, Sendable {
     return path.split(separator: "/").last.map(String.init) ?? path
   }
 
-  /// Returns true for the UUID of the lower layer of an LVM external origin. Such an origin has two
-  /// layers of the same size; each of them represents the whole volume.
+  /// Returns true for the device-mapper UUID of the lower layer of an LVM external origin.
+  ///
+  /// Such an origin has two layers of the same size, and each of them represents the whole volume.
   private static func isLayerOfLVM(_ uuid: String) -> Bool {
     uuid.hasPrefix("LVM-") && uuid.hasSuffix("-real")
   }

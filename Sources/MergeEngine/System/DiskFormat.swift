@@ -17,6 +17,7 @@ package enum DiskFormat: Equatable, Sendable {
 
   /// The number of bytes needed from the beginning of a file or device to detect its format.
   package static let firstByteCount = 4096
+  /// The number of bytes needed from the end of a file or device to detect its format.
   package static let lastByteCount = 512
 
   /// Detects the format of a file or device from its bytes; returns nil if they match no known

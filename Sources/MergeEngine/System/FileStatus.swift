@@ -14,8 +14,8 @@ package struct DeviceNumber: Hashable, Sendable, Codable, CustomStringConvertibl
 
   package var description: String { "\(major):\(minor)" }
 
-  /// The device number as the kernel packs it for user space: at least 12 bits of the major number
-  /// and 20 bits of the minor number, interleaved.
+  /// The device number as the kernel packs it for user space: 12 bits of the major number and 20
+  /// bits of the minor number, interleaved.
   package var packed: UInt64 {
     UInt64(minor & 0xFF) | UInt64(major & 0xFFF) << 8 | UInt64(minor & ~0xFF) << 12
       | UInt64(major & ~0xFFF) << 32

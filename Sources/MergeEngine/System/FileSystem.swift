@@ -114,7 +114,7 @@ package enum FileSystem {
     unsafe PathText.text(UnsafeRawBufferPointer(start: path, count: strlen(path)))
   }
 
-  /// Returns a file name made from `text`. Different texts yield different names.
+  /// Converts any text to a valid file name; different texts yield different names.
   ///
   /// A byte that is not a letter, a digit, `-`, `.` or `_` becomes `%` and two hexadecimal digits:
   /// `a b` becomes `a%20b`. The end of a long name is replaced by a checksum of the whole name.
