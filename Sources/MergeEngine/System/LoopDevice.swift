@@ -66,8 +66,9 @@ package enum LoopDevice {
     guard descriptor >= 0 else {
       let errno = Errno.current
       guard FileSystem.exists(folder) else { return .unused }
-      // Only root may open the node. Other users see the path in sysfs as it is in their own mount
-      // namespace; if it leads nowhere, the backing file is not one of their files.
+      // The user may not open the node, which is normally reserved for root. The path that sysfs
+      // shows is in the user's own mount namespace; if it leads nowhere, the backing file is not
+      // one of the user's files.
       guard errno == .permissionDenied else { return .unseen(node: node, errno) }
       return viewBySysfs(of: number).map { .shows($0) } ?? .unused
     }

@@ -12,7 +12,7 @@ package final class OpenFile: Sendable {
   package let kind: Kind
   package let byteCount: UInt64
   /// The alignment, in bytes, required of the offset, the length and the buffer of every direct I/O
-  /// request; 1 if I/O is not direct.
+  /// request.
   package let alignmentByteCount: Int
   /// True if I/O bypasses the page cache.
   package let isDirect: Bool

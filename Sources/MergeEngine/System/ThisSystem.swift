@@ -10,8 +10,10 @@ package enum ThisSystem {
     return Clock(now: { start.duration(to: .now) }, sleep: sleep)
   }()
 
-  /// The ID of the current boot. If the kernel does not report one, this identifies the current
-  /// process instead, which only causes additional checks.
+  /// The ID of the current boot.
+  ///
+  /// If the kernel does not report one, this identifies the current process instead, which only
+  /// causes additional checks.
   package static let bootID: String =
     FileSystem.text(of: "/proc/sys/kernel/random/boot_id")
     ?? "process \(processID) at \(secondsSince1970())"
