@@ -18,7 +18,7 @@ extension OpenFile {
   private func attributeNames() throws(Errno) -> [String] {
     // The kernel's limit (XATTR_LIST_MAX).
     var buffer = [CChar](repeating: 0, count: 65_536)
-    // SAFETY: the call writes at most as many bytes as the buffer has.
+    // SAFETY: the call writes no more bytes than the buffer holds.
     let count = unsafe caio_attribute_names(descriptor, &buffer, buffer.count)
     guard count >= 0 else {
       if Errno.current.isMissingSupport { return [] }
@@ -32,7 +32,7 @@ extension OpenFile {
   private func attribute(_ name: String) throws(Errno) -> [UInt8]? {
     // The kernel's limit (XATTR_SIZE_MAX).
     var buffer = [UInt8](repeating: 0, count: 65_536)
-    // SAFETY: the call writes at most as many bytes as the buffer has.
+    // SAFETY: the call writes no more bytes than the buffer holds.
     let count = unsafe caio_attribute(descriptor, name.systemPath, &buffer, buffer.count)
     guard count >= 0 else {
       if Errno.current == .noData { return nil }
@@ -43,7 +43,7 @@ extension OpenFile {
 
   /// Sets an extended attribute and makes the change durable.
   package func setAttribute(_ name: String, to value: [UInt8]) throws(Errno) {
-    // SAFETY: the call reads as many bytes as the value has.
+    // SAFETY: the call reads exactly the bytes of the value.
     guard unsafe caio_set_attribute(descriptor, name.systemPath, value, value.count) == 0 else {
       throw .current
     }

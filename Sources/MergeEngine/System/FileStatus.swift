@@ -40,7 +40,7 @@ struct FileStatus {
 
   init(descriptor: CInt, path: String, role: String) throws(MergeError) {
     var status = caio_statx()
-    // SAFETY: the call fills the structure given.
+    // SAFETY: the call fills the given structure.
     guard unsafe caio_statx_fd(descriptor, &status) == 0 else {
       throw .cannotInspect(path, role, .current)
     }

@@ -25,7 +25,7 @@ package enum FileSystem {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: min(count, 4096))
     while bytes.count < count {
-      // SAFETY: the call writes at most the buffer's own count.
+      // SAFETY: the call writes no more bytes than the buffer holds.
       let read = unsafe buffer.withUnsafeMutableBytes {
         unsafe Glibc::read(owner.rawValue, $0.baseAddress, min($0.count, count - bytes.count))
       }
@@ -90,7 +90,7 @@ package enum FileSystem {
 
   private static func linkStatusErrno(_ path: String) -> Errno? {
     var status = stat()
-    // SAFETY: the call fills the structure given.
+    // SAFETY: the call fills the given structure.
     return unsafe lstat(path.systemPath, &status) == 0 ? nil : Errno.current
   }
 
@@ -186,7 +186,7 @@ package enum FileSystem {
   /// does not report free space.
   package static func freeByteCount(in folder: String) -> UInt64? {
     var status = statvfs()
-    // SAFETY: the call fills the structure given.
+    // SAFETY: the call fills the given structure.
     guard unsafe statvfs(folder.systemPath, &status) == 0 else { return nil }
     return freeByteCount(status)
   }
@@ -195,7 +195,7 @@ package enum FileSystem {
   /// not report free space.
   static func freeByteCount(under descriptor: CInt) -> UInt64? {
     var status = statvfs()
-    // SAFETY: the call fills the structure given.
+    // SAFETY: the call fills the given structure.
     guard unsafe fstatvfs(descriptor, &status) == 0 else { return nil }
     return freeByteCount(status)
   }
@@ -241,7 +241,7 @@ package enum FileSystem {
   ) throws(Errno) {
     var done = 0
     while done < bytes.count {
-      // SAFETY: the pointer is to the bytes not yet written, and is used only in the call.
+      // SAFETY: the pointer is to the bytes not yet written, and is used only during the call.
       let count = unsafe bytes.withUnsafeBytes {
         unsafe write(
           descriptor.rawValue, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done)

@@ -78,7 +78,7 @@ package enum LoopDevice {
       status.isBlockDevice, status.deviceItself == number
     else { return .unseen(node: node, Errno(rawValue: ENODEV)) }
     var loop = caio_loop()
-    // SAFETY: the call fills the structure given.
+    // SAFETY: the call fills the given structure.
     guard unsafe caio_loop_status(owner.rawValue, &loop) == 0 else {
       let errno = Errno.current
       return errno == .noSuchAddressOrDevice ? .unused : .unseen(node: node, errno)

@@ -149,7 +149,7 @@ package final class OpenFile: Sendable {
     var byteCount: UInt64 = 0
     var logical: CInt = 0
     var readOnly: CInt = 0
-    // SAFETY: each call writes one number into the variable given.
+    // SAFETY: each call writes one integer into the given variable.
     guard unsafe caio_device_byte_count(descriptor, &byteCount) == 0,
       unsafe caio_logical_block_byte_count(descriptor, &logical) == 0,
       unsafe caio_device_read_only(descriptor, &readOnly) == 0, logical > 0
@@ -208,7 +208,7 @@ extension OpenFile {
   /// file; nil if no such user could have.
   func foreignWriters() throws(Errno) -> JournalDoubt? {
     var status = stat()
-    // SAFETY: the call fills the structure given.
+    // SAFETY: the call fills the given structure.
     guard unsafe fstat(descriptor, &status) == 0 else { throw .current }
     let user = geteuid()
     if status.st_uid != 0, status.st_uid != user {
@@ -235,7 +235,7 @@ extension OpenFile {
       return try FileStatus(descriptor: descriptor, path: path, role: "file").byteCount
     }
     var byteCount: UInt64 = 0
-    // SAFETY: the call writes one number into the variable given.
+    // SAFETY: the call writes one integer into the given variable.
     guard unsafe caio_device_byte_count(descriptor, &byteCount) == 0 else {
       throw .cannotAskSize(path, "device", .current)
     }
@@ -300,7 +300,7 @@ extension OpenFile {
   package func write(_ bytes: [UInt8], at byteOffset: UInt64) throws(Errno) {
     var done = 0
     while done < bytes.count {
-      // SAFETY: the pointer is to the bytes not yet written, and is used only in the call.
+      // SAFETY: the pointer is to the bytes not yet written, and is used only during the call.
       let count = unsafe bytes.withUnsafeBytes {
         unsafe pwrite(
           descriptor, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done,

@@ -68,7 +68,7 @@ package enum Program {
   /// Returns a program's captured standard error as one line, without warnings or the final period.
   private static func words(in complaints: borrowing OwnedDescriptor) -> String {
     var buffer = [UInt8](repeating: 0, count: 4096)
-    // SAFETY: the call writes at most the buffer's own count.
+    // SAFETY: the call writes no more bytes than the buffer holds.
     let count = unsafe buffer.withUnsafeMutableBytes {
       unsafe pread(complaints.rawValue, $0.baseAddress, $0.count, 0)
     }
@@ -132,7 +132,7 @@ package enum Program {
         if hasEnded { return bytes }
         continue
       }
-      // SAFETY: the call writes at most the buffer's own count.
+      // SAFETY: the call writes no more bytes than the buffer holds.
       let count = unsafe buffer.withUnsafeMutableBytes {
         unsafe read(readEnd.rawValue, $0.baseAddress, $0.count)
       }

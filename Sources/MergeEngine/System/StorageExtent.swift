@@ -8,7 +8,7 @@
 /// For example, if a loop device maps a file from byte 4096 on, a partition that starts at sector
 /// 2048 of the loop device begins at byte 1,052,672 of the file.
 package struct StorageExtent: Equatable {
-  /// What a linear device-mapper device maps: part of another device, starting at `byteOffset`.
+  /// The part of another device that a linear device-mapper device maps, starting at `byteOffset`.
   package struct LinearPart: Sendable {
     var device: DeviceNumber
     var byteOffset: UInt64

@@ -31,7 +31,7 @@ package enum ThisSystem {
     let parts = duration.components
     var time = timespec(
       tv_sec: Int(parts.seconds), tv_nsec: Int(parts.attoseconds / 1_000_000_000))
-    // SAFETY: the call only reads the value given.
+    // SAFETY: the call only reads the given value.
     _ = unsafe nanosleep(&time, nil)
   }
 }

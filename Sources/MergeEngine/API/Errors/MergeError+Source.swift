@@ -47,8 +47,8 @@ extension MergeError {
         circumstances: isInactive ? [.isInactive] : []))
   }
 
-  /// Returns a copy of this error about unreadable metadata, with the hint that the metadata and
-  /// data devices seem to be swapped.
+  /// Returns a copy of this error with the hint that the metadata and data devices seem to be
+  /// swapped.
   func ofSwappedDevices() -> MergeError {
     var error = hinting("the metadata and data devices seem to be swapped")
     error.context.circumstances.insert(.devicesAreSwapped)

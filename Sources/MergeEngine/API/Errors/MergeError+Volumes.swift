@@ -13,8 +13,8 @@ extension MergeError {
       context: Context(name: name))
   }
 
-  /// Adds the hint to deactivate the pool's hidden volumes, since LVM does not activate the pool
-  /// while they are active; returns other errors unchanged.
+  /// Adds a hint to an error about a failed activation: to deactivate the pool's hidden volumes,
+  /// since LVM does not activate the pool while they are active.
   func whileActive(_ hiddenNames: [String]) -> MergeError {
     guard code == .volumeNotActivated, !hiddenNames.isEmpty else { return self }
     let words = hiddenNames.map(\.shellQuoted).joined(separator: " ")
@@ -96,7 +96,7 @@ extension MergeError {
       hint: "use the size that LVM reports, and skip nothing", context: Context(name: thinName))
   }
 
-  /// Returns the error for a thin volume that is kept because not all of its data was merged.
+  /// Returns the error for a thin volume that is kept because it may still be needed.
   ///
   /// - `reason`: why the thin volume is still needed, worded as a clause.
   static func volumeNotAllMerged(
