@@ -29,18 +29,18 @@ package struct DeviceIdentity: Equatable, Sendable {
     return files[0] == files[1] && files[0].hasPrefix("file-") && byteCount == other.byteCount
   }
 
-  /// Returns the unique name of a device or file or, if it has none, its place, which is valid only
-  /// until the next boot.
+  /// Returns the unique name of a device or file or, if there is none, a description of its
+  /// location that is valid only until the next boot.
   package static func nameOrPlace(of file: OpenFile) -> String {
     let name = DeviceIdentity(file).name
     return name.isEmpty ? place(of: file) : name
   }
 
-  /// Returns where a device or file without an identity is, which distinguishes it from others
-  /// until the next boot.
+  /// Returns a description of the location of a device or file without a unique name, which
+  /// distinguishes it from others until the next boot.
   ///
-  /// The result is empty if the device or file has an identity. The kernel reuses device numbers
-  /// within a boot, often under another path, so the path is part of the place.
+  /// The result is empty if the device or file has a unique name. The kernel reuses device numbers
+  /// within a boot, often under another path, so the path is part of the description.
   package static func place(of file: OpenFile) -> String {
     guard DeviceIdentity(file).name.isEmpty else { return "" }
     return switch file.kind {

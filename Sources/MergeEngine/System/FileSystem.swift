@@ -4,8 +4,8 @@ package import SystemPackage
 
 /// File system operations on paths, directories and small files.
 package enum FileSystem {
-  /// How permanent a file system is; files in a `memory` or `overlay` file system may not survive a
-  /// reboot.
+  /// The permanence of a file system's contents; files in a `memory` or `overlay` file system may
+  /// not survive a reboot.
   package enum Permanence: Sendable { case lasting, memory, overlay }
 
   /// Returns the text of a small file, such as one in sysfs, without leading and trailing white
@@ -75,7 +75,7 @@ package enum FileSystem {
   }
 
   package static func exists(_ path: String) -> Bool {
-    // SAFETY: the path is zero-terminated, as Swift passes it.
+    // SAFETY: the path that Swift passes is zero-terminated.
     unsafe access(path.systemPath, F_OK) == 0
   }
 

@@ -125,8 +125,7 @@ package enum Program {
       // remaining output is already in the pipe.
       let hasEnded = child.hasEnded
       var readable = pollfd(fd: readEnd.rawValue, events: Int16(POLLIN), revents: 0)
-      // SAFETY: the kernel reads and writes the structure that lives on the stack for the length of
-      // the call.
+      // SAFETY: the kernel accesses the structure, which is on the stack, only during the call.
       guard unsafe poll(&readable, 1, hasEnded ? 0 : 100) > 0 else {
         // A descendant of the program may keep the pipe open after the program exits.
         if hasEnded { return bytes }
@@ -225,7 +224,8 @@ package enum Program {
     } else {
       unsafe posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
     }
-    // SAFETY: copies made and freed here; both lists end with nil, as the call requires.
+    // SAFETY: the strings are copied and freed in this function; both lists end with nil, as the
+    // call requires.
     var arguments = unsafe command.map { (text: String) in unsafe strdup(text.systemPath) } + [nil]
     let variables = [
       "LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LVM_SUPPRESS_FD_WARNINGS=1",

@@ -1,5 +1,5 @@
-/// A snapshot of which devices and mounted file systems are on top of which devices, as reported by
-/// the kernel.
+/// The devices and mounted file systems that are on top of other devices, as reported by the kernel
+/// at a particular moment.
 struct StorageAbove {
   /// A mounted file system and one of its mount points.
   struct Mount: Equatable {
@@ -49,7 +49,8 @@ struct StorageAbove {
     }
   }
 
-  /// Parses the format of /proc/self/mountinfo: `36 35 98:0 / /mnt rw shared:1 - ext4 /dev/vda rw`.
+  /// Parses text in the format of /proc/self/mountinfo: `36 35 98:0 / /mnt rw shared:1 - ext4
+  /// /dev/vda rw`.
   ///
   /// A file system that is mounted in several places is listed once, at the most recent mount point
   /// that is not hidden by a later mount.

@@ -293,7 +293,7 @@ extension MergeError {
   }
 }
 
-/// How much a device differs from what the journal recorded for it.
+/// A summary of how a device differs from what the journal records for it.
 struct RecordedDifference {
   var byteCount: UInt64
   /// The offset on the origin of the first byte that differs.
@@ -326,7 +326,7 @@ enum JournalDifference: Equatable {
   struct RecordedRole: Equatable {
     /// The device's role: "origin" or "data device".
     var name: String
-    /// How the merge used the device: "merged into" or "merged from".
+    /// The way in which the merge used the device: "merged into" or "merged from".
     var use: String
     var foundPath: String
     var path: String

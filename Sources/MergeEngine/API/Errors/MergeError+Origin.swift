@@ -30,7 +30,7 @@ extension MergeError {
   /// Returns the error for an origin that another program has locked as a whole with `flock`, as
   /// merges do.
   ///
-  /// - `file`: the origin, or the file under it if it is a loop device.
+  /// - `file`: the path of the origin or, if it is a loop device, of its backing file.
   static func originLocked(_ path: String, file: String) -> MergeError {
     MergeError(
       .originLocked, .busy, "the origin is in use", at: path,
@@ -154,8 +154,8 @@ extension MergeError {
 
   /// Returns the error for an origin that is no longer at its path.
   ///
-  /// - `file`: the origin, or the file under it if it is a loop device.
-  /// - `journalPath`: the merge's journal; nil if the origin was only compared.
+  /// - `file`: the path of the origin or, if it is a loop device, of its backing file.
+  /// - `journalPath`: the path of the merge's journal; nil if the origin was only compared.
   static func originMoved(_ path: String, file: String, journalPath: String?) -> MergeError {
     let what =
       file == path
@@ -173,7 +173,7 @@ extension MergeError {
 
   /// Returns the error for an origin that was truncated while it was being written or compared.
   ///
-  /// - `journalPath`: the merge's journal; nil if the origin was only compared.
+  /// - `journalPath`: the path of the merge's journal; nil if the origin was only compared.
   static func originShortened(
     _ path: String, byteCount: UInt64, before: UInt64, journalPath: String?
   ) -> MergeError {
@@ -232,7 +232,7 @@ extension MergeError {
       context: Context(path: path, name: "LUKS"))
   }
 
-  // MARK: As a mapped device, beside an active pool
+  // MARK: Origins that are mapped devices, used with an active pool
 
   /// Returns the error for an origin whose name matches both a file and a logical volume.
   static func originAmbiguous(_ text: String, volumePath: String) -> MergeError {

@@ -30,7 +30,8 @@ extension MergeError {
       context: Context(path: path, journalPath: later))
   }
 
-  /// Returns the error for a marked origin whose merge has no usable journal.
+  /// Returns the error for an origin that is marked as partially merged, but whose mark does not
+  /// lead to a usable journal.
   static func markWithoutJournal(
     _ originPath: String, _ doubt: MarkDoubt, journalPath: String
   ) -> MergeError {
@@ -44,7 +45,7 @@ extension MergeError {
       .markWithoutJournal, .journalConflict, "the origin may be partially merged", at: originPath,
       because: doubt.inWords(journalPath: journalPath), context: context)
   }
-  /// Returns the error for a merge that another run finished before this one could begin.
+  /// Returns the error for a merge that another run finished before this run could begin.
   static func finishedMeanwhile(_ path: String) -> MergeError {
     MergeError(
       .otherMergeFinished, .journalConflict, "another merge of these devices is finished", at: path,

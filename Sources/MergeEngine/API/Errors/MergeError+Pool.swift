@@ -139,7 +139,7 @@ extension MergeError {
 
   /// Returns the error for a metadata or data device other than the one that the active pool uses.
   ///
-  /// - `role`: "metadata" or "data".
+  /// - `role`: the role of the device: "metadata" or "data".
   /// - `sharesBlocks`: true if the given device is above or below the pool's own device.
   static func notPoolDevice(
     _ path: String, _ role: String, expected: String, pool: String, sharesBlocks: Bool
@@ -197,7 +197,7 @@ extension MergeError {
 
   /// Returns the error for metadata that does not match the active pool.
   ///
-  /// Each pair is the number of blocks and the size of a block in bytes.
+  /// Both `found` and `expected` give the number of blocks and the size of a block in bytes.
   static func poolMismatch(
     _ pool: String, found: (blockCount: UInt64, blockByteCount: UInt64),
     expected: (blockCount: UInt64, blockByteCount: UInt64)
