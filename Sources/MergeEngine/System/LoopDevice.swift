@@ -180,7 +180,7 @@ package enum LoopDevice {
     }
   }
 
-  /// Checks that no loop device is backed by the given file, if it is a regular file.
+  /// Checks that no loop device is backed by the given file; does nothing for a block device.
   ///
   /// - Throws: The result of `error` for the paths of the file and the loop device, if a loop
   ///   device is found.

@@ -11,7 +11,7 @@ package final class OpenFile: Sendable {
   package let path: String
   package let kind: Kind
   package let byteCount: UInt64
-  /// The alignment, in bytes, required of the offset, the length and the buffer of every direct I/O
+  /// The alignment, in bytes, that direct I/O requires for the offset, length and buffer of each
   /// request.
   package let alignmentByteCount: Int
   /// True if I/O bypasses the page cache.
@@ -162,8 +162,8 @@ package final class OpenFile: Sendable {
 }
 
 extension OpenFile {
-  /// How long to retry a lock by default: udev locks a device while probing it, and testing a file
-  /// for a lock locks it for an instant.
+  /// The default time to keep retrying a lock: udev locks a device while probing it, and testing a
+  /// file for a lock locks it for an instant.
   private var lockTimeMax: Duration { kind == .blockDevice ? .seconds(2) : .milliseconds(5) }
 
   /// Takes an exclusive advisory lock on the file; returns false if another process has the file
@@ -247,7 +247,7 @@ extension OpenFile {
     try FileStatus(descriptor: descriptor, path: path, role: "file").nameCount
   }
 
-  /// A value that changes whenever the file's content does.
+  /// The version of a file's content: a value that changes whenever the content does.
   package struct Version: Equatable, Sendable {
     var byteCount: UInt64
     var changeSeconds: Int64

@@ -1,9 +1,9 @@
 /// The range of bytes, in an underlying file or disk, that a file or device maps once loop devices
 /// and partitions are resolved.
 ///
-/// If two paths lead to the same bytes, their extents overlap: two hard links, a loop device and
-/// its file, or a partition and its disk, for example. A device-mapper device is resolved only if
-/// it maps a single part of another device.
+/// Extents overlap if two paths lead to the same bytes, as for two hard links, a loop device and
+/// its file, or a partition and its disk. A device-mapper device is resolved only if it maps a
+/// single part of another device.
 ///
 /// For example, if a loop device maps a file from byte 4096 on, a partition that starts at sector
 /// 2048 of the loop device begins at byte 1,052,672 of the file.
@@ -19,7 +19,7 @@ package struct StorageExtent: Equatable {
     }
   }
 
-  /// The parts of other devices that linear devices map, by the number of the linear device.
+  /// A dictionary from the number of each linear device to the part of another device that it maps.
   package typealias LinearParts = [DeviceNumber: LinearPart]
 
   /// The underlying file or disk that contains the bytes.
