@@ -114,7 +114,7 @@ package enum FileSystem {
     unsafe PathText.text(UnsafeRawBufferPointer(start: path, count: strlen(path)))
   }
 
-  /// Converts any text to a valid file name; different texts yield different names.
+  /// Converts a text to a plain file name; different texts yield different names.
   ///
   /// A byte that is not a letter, a digit, `-`, `.` or `_` becomes `%` and two hexadecimal digits:
   /// `a b` becomes `a%20b`. The end of a long name is replaced by a checksum of the whole name.
@@ -310,7 +310,7 @@ package enum FileSystem {
     }
   }
 
-  /// Returns the number of the device that contains the file system of a path.
+  /// Returns the device number of the file system that contains a path.
   package static func device(under path: String) throws(MergeError) -> DeviceNumber {
     try FileStatus(path, role: "folder").device
   }

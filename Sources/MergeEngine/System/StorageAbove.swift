@@ -49,8 +49,9 @@ struct StorageAbove {
     }
   }
 
-  /// Parses text in the format of /proc/self/mountinfo: `36 35 98:0 / /mnt rw shared:1 - ext4
-  /// /dev/vda rw`.
+  /// Parses the content of /proc/self/mountinfo, which has one line for each mount.
+  ///
+  /// For example: `36 35 98:0 / /mnt rw shared:1 - ext4 /dev/vda rw`.
   ///
   /// A file system that is mounted in several places is listed once, at the most recent mount point
   /// that is not hidden by a later mount.

@@ -40,7 +40,7 @@ func uninterrupted(_ call: () -> CInt) throws(Errno) {
   }
 }
 
-/// An open file descriptor that is closed exactly once, when its owner goes away.
+/// An open file descriptor that is closed exactly once, when this value is destroyed.
 package struct OwnedDescriptor: ~Copyable {
   package let rawValue: CInt
 

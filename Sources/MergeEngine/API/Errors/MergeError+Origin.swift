@@ -152,8 +152,8 @@ extension MergeError {
       hint: asynchronousHint(errno))
   }
 
-  /// Returns the error for an origin that was replaced or removed at its path, or whose backing
-  /// file was.
+  /// Returns the error for an origin that is no longer at its path, or whose backing file is no
+  /// longer at its own.
   ///
   /// - `file`: the path of the origin or, if it is a loop device, of its backing file.
   /// - `journalPath`: the path of the merge's journal; nil if the origin was only compared.

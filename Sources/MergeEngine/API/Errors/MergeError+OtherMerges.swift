@@ -58,8 +58,8 @@ extension MergeError {
   ///
   /// - `journalPath`: the path of the journal named by the mark; empty if the mark does not name
   ///   one.
-  /// - `error`: the reason why the file at that path cannot be read; nil if it can be read but may
-  ///   be the journal of another merge.
+  /// - `error`: the reason why the file at that path cannot be read; nil if there is no path, or if
+  ///   the file can be read but may be the journal of another merge.
   static func finishedByMark(
     _ originPath: String, journalPath: String, because error: MergeError?
   ) -> MergeError {

@@ -139,7 +139,7 @@ extension MergeError {
       .hinting("nothing was changed; to compare, run the same command again")
   }
 
-  /// Returns the error for a wait for an unresponsive device that a signal interrupted.
+  /// Returns the error for a signal that interrupts the wait for an unresponsive device.
   static func interruptedReading(_ path: String, because why: String) -> MergeError {
     interrupted(path, why)
   }

@@ -13,8 +13,8 @@ extension MergeError {
       context: Context(name: name))
   }
 
-  /// Adds a hint to an error about a failed activation: to deactivate the pool's hidden volumes,
-  /// since LVM does not activate the pool while they are active.
+  /// Returns an activation error with the hint to deactivate the pool's hidden volumes, since LVM
+  /// does not activate the pool while they are active; returns other errors unchanged.
   func whileActive(_ hiddenNames: [String]) -> MergeError {
     guard code == .volumeNotActivated, !hiddenNames.isEmpty else { return self }
     let words = hiddenNames.map(\.shellQuoted).joined(separator: " ")
