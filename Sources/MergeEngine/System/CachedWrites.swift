@@ -1,24 +1,26 @@
-/// Written data of a device that is still in memory: in the caches of the mounted file systems on
-/// top of the device, of the devices between, and of the device itself.
+/// Data written to a device that may still be in memory: in the caches of mounted file systems on
+/// top of the device, of the devices in between, and of the device itself.
 struct CachedWrites {
   /// A file system or device with its own cache.
   enum Cache: Hashable {
-    /// A file system, by one of its mount points.
+    /// A file system, identified by one of its mount points.
     case fileSystem(String)
-    /// A device, by its node.
+    /// A device, identified by the path of its node.
     case device(String)
   }
 
-  /// The time limit for all caches; a machine with much memory may have gigabytes to write.
+  /// The time limit, in seconds, for writing back all caches together; a machine with a lot of
+  /// memory may have gigabytes to write.
   static let secondsMax = 60
 
-  /// The caches in the order of writing: upper ones first, since they write to lower ones.
+  /// The caches in the order in which to write them back: upper ones first, since they write to
+  /// lower ones.
   private(set) var caches: [Cache] = []
 
-  /// Finds the caches on top of a device.
+  /// Finds the caches that may hold data written to a device.
   ///
-  /// File systems that are mounted only in other mount namespaces are not found, nor are those
-  /// whose device the kernel does not report.
+  /// This does not find file systems that are mounted only in other mount namespaces, or whose
+  /// device the kernel does not report.
   init(above device: DeviceNumber) {
     self.init(above: device, in: .now())
   }
@@ -34,20 +36,21 @@ struct CachedWrites {
     guard seen.insert(device).inserted else { return }
     for above in storage.devices(on: device) { add(above, storage, &seen) }
     for mount in storage.mounts(on: device) where !caches.contains(.fileSystem(mount.path)) {
-      // Loop devices over files of the file system.
+      // Loop devices backed by files in this file system.
       for above in storage.devices(onFilesOf: mount.device) { add(above, storage, &seen) }
       caches.append(.fileSystem(mount.path))
     }
     if let node = FileSystem.node(of: device) { caches.append(.device(node)) }
   }
 
-  /// Writes all caches to their devices.
+  /// Writes the data in all caches to their devices.
   ///
-  /// Processes of `sync` do the work: a call that waits for an unresponsive device cannot be ended,
-  /// and a thread in such a call would keep this process from ending. Correctness does not depend
-  /// on the writes: without them, the snapshot is as after a power cut, without the cached data.
+  /// The work is done by separate `sync` processes: a system call that is waiting for an
+  /// unresponsive device cannot be interrupted, and a thread stuck in one would keep this process
+  /// from exiting. Correctness does not depend on these writes: without them, the snapshot is what
+  /// a power failure would leave, without the cached data.
   ///
-  /// - Returns: The caches that may still have unwritten data.
+  /// - Returns: The caches that may still contain unwritten data.
   func writeBack(clock: Clock = ThisSystem.clock) -> [CacheFailure] {
     let deadline = clock.now() + .seconds(Self.secondsMax)
     var failures: [CacheFailure] = []
@@ -58,7 +61,7 @@ struct CachedWrites {
       case .succeeded: continue
       case .failed: failures.append(CacheFailure(paths: command.paths, hasAnswered: true))
       case .noAnswer:
-        // The lower caches wait for this one.
+        // The lower caches can be written only after this one.
         let paths = commands[index...].flatMap(\.paths)
         return failures + [CacheFailure(paths: paths, hasAnswered: false)]
       }
@@ -73,7 +76,7 @@ struct CachedWrites {
     var arguments: [String] { ["sync"] + (isOfFileSystems ? ["-f"] : []) + paths }
   }
 
-  /// One command for each sequence of caches of one kind.
+  /// The `sync` commands to run, one for each run of consecutive caches of the same kind.
   private var commands: [Command] {
     caches.reduce(into: []) { commands, cache in
       let (isOfFileSystem, path) =
@@ -92,9 +95,9 @@ struct CachedWrites {
 
 /// Caches that could not be written to their devices.
 package struct CacheFailure: Equatable, Sendable {
-  /// Mount points of file systems, and nodes of devices.
+  /// The mount points of the file systems and the node paths of the devices.
   package var paths: [String]
-  /// True if the system reported a failure; false if it did not answer in time.
+  /// True if `sync` failed; false if it did not finish in time.
   package var hasAnswered: Bool
 
   package init(paths: [String], hasAnswered: Bool) {

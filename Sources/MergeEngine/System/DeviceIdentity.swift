@@ -1,6 +1,6 @@
-/// The identity of a device or file, which survives a reboot and a change of path.
+/// An identity of a device or file that stays the same across reboots and path changes.
 package struct DeviceIdentity: Equatable, Sendable {
-  /// The unique name; empty if the device has nothing unique.
+  /// The unique name; empty if the device or file has no unique property.
   package var name: String
   package var byteCount: UInt64
 
@@ -9,9 +9,9 @@ package struct DeviceIdentity: Equatable, Sendable {
     self.byteCount = byteCount
   }
 
-  /// Finds the identity: of a regular file, inode and birth time; of a loop device, those of its
-  /// file; of another block device, the first available of device-mapper UUID, md UUID, WWID and
-  /// serial number.
+  /// Determines the identity: for a regular file, its inode number and birth time; for a loop
+  /// device, the identity of its backing file; for any other block device, the first available of
+  /// its device-mapper UUID, md UUID, WWID and serial number.
   package init(_ file: OpenFile) {
     byteCount = file.byteCount
     switch file.kind {
@@ -20,39 +20,41 @@ package struct DeviceIdentity: Equatable, Sendable {
     }
   }
 
-  /// Returns true if both are the same, or one is a loop device over the whole file that is the
-  /// other.
+  /// Returns true if both identities are the same, or if one is a file and the other is a loop
+  /// device over that whole file.
   package func hasSameBytes(as other: DeviceIdentity) -> Bool {
     if name == other.name { return true }
     let files = [name, other.name].map { $0.hasPrefix("loop-") ? String($0.dropFirst(5)) : $0 }
-    // The name of a loop device that shows a part contains the part's offset.
+    // The name of a loop device that maps only part of a file contains that part's offset.
     return files[0] == files[1] && files[0].hasPrefix("file-") && byteCount == other.byteCount
   }
 
-  /// Returns the identity of a device or file or, without one, its place until the next boot.
+  /// Returns the unique name of a device or file or, if there is none, a description of its
+  /// location that is valid only until the next boot.
   package static func nameOrPlace(of file: OpenFile) -> String {
     let name = DeviceIdentity(file).name
     return name.isEmpty ? place(of: file) : name
   }
 
-  /// Returns the place of a device or file without an identity, which distinguishes it until the
-  /// next boot.
+  /// Returns a description of the location of a device or file without a unique name, which
+  /// distinguishes it from others until the next boot.
   ///
-  /// The place of one with an identity is empty. The kernel reuses device numbers within a boot,
-  /// often under another path, so the path is part of the place.
+  /// The result is empty if the device or file has a unique name. The kernel reuses device numbers
+  /// within a boot, often under another path, so the path is part of the description.
   package static func place(of file: OpenFile) -> String {
     guard DeviceIdentity(file).name.isEmpty else { return "" }
     return switch file.kind {
     case .regularFile: "inode \(file.inode) on \(file.deviceNumber)"
-    // A journal has little room for paths, and the end of a path is the distinctive part.
+    // A journal has little room for paths, and paths differ mostly at their ends.
     case .blockDevice:
       "device \(file.deviceNumber) at \(FileSystem.absolute(file.path).suffix(200))"
     }
   }
 
-  /// Returns the name of a file; empty without a birth time, since inode numbers are reused.
+  /// Returns the unique name of a file; empty if the file has no birth time, since inode numbers
+  /// are reused.
   ///
-  /// FAT and exFAT assign another inode number at each mount.
+  /// The name is also empty on FAT and exFAT, which assign new inode numbers at each mount.
   private static func name(_ path: String, inode: UInt64, birth: OpenFile.BirthTime?) -> String {
     guard let birth, !FileSystem.numbersFilesAnew(path) else { return "" }
     return "file-\(inode)-\(birth.seconds).\(birth.nanoseconds)"
@@ -71,7 +73,7 @@ package struct DeviceIdentity: Equatable, Sendable {
     if let path = FileSystem.text(of: folder + "/loop/backing_file") {
       guard let status = try? FileStatus(path, role: "file"), isFile(status, under: number)
       else { return "" }
-      // Two devices may show two parts of one file.
+      // Two loop devices may map different parts of the same file.
       let offset = FileSystem.text(of: folder + "/loop/offset") ?? ""
       let part = offset == "0" || offset.isEmpty ? "" : "-at-\(offset)"
       if status.isBlockDevice {
@@ -84,8 +86,8 @@ package struct DeviceIdentity: Equatable, Sendable {
     return name(inFolder: folder)
   }
 
-  /// Returns false if the path leads to another file than the loop device's: a folder may be
-  /// mounted over it.
+  /// Returns false if `file` is not the backing file of the loop device: something may be mounted
+  /// over the backing file's path.
   private static func isFile(_ file: FileStatus, under loop: DeviceNumber) -> Bool {
     guard case .shows(let view) = LoopDevice.state(of: loop) else { return true }
     return view.layer
@@ -93,8 +95,8 @@ package struct DeviceIdentity: Equatable, Sendable {
         ? .device(file.deviceItself) : .file(device: file.device, inode: file.inode))
   }
 
-  /// Returns a readable name of a block device, which may not be unique: `vg-base`, `sda1`, or the
-  /// name of the file under a loop device.
+  /// Returns a human-readable name for a block device, which may not be unique: `vg-base`, `sda1`,
+  /// or, for a loop device, the name of its backing file.
   package static func nameForPeople(_ number: DeviceNumber) -> String {
     let folder = "/sys/dev/block/\(number)"
     if let name = FileSystem.text(of: folder + "/dm/name") {
@@ -107,13 +109,14 @@ package struct DeviceIdentity: Equatable, Sendable {
     return path.split(separator: "/").last.map(String.init) ?? path
   }
 
-  /// Returns true for the lower layer of an LVM external origin, which has two layers of one
-  /// length; either is the volume.
+  /// Returns true for the device-mapper UUID of the lower layer of an LVM external origin.
+  ///
+  /// Such an origin has two layers of the same size, and each of them represents the whole volume.
   private static func isLayerOfLVM(_ uuid: String) -> Bool {
     uuid.hasPrefix("LVM-") && uuid.hasSuffix("-real")
   }
 
-  /// Returns the unique name from a device's attributes in sysfs.
+  /// Returns a device's unique name, taken from its attributes in sysfs; empty if there is none.
   static func name(inFolder folder: String) -> String {
     for (kind, path) in [
       ("dm", "dm/uuid"), ("md", "md/uuid"), ("wwid", "wwid"), ("wwid", "device/wwid"),
@@ -126,8 +129,8 @@ package struct DeviceIdentity: Equatable, Sendable {
     return ""
   }
 
-  /// Returns false for the characters of an empty number: an array without a superblock has a UUID
-  /// of zeroes.
+  /// Returns false for characters that occur in an all-zero ID: an md array without a superblock
+  /// has a UUID of zeros.
   private static func isTelling(_ character: Character) -> Bool {
     character != "0" && character != "-" && character != ":"
   }

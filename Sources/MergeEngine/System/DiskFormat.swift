@@ -1,9 +1,10 @@
-/// A format that a file or device has instead of a raw disk's: a disk image container, or encrypted
-/// blocks.
+/// A format other than that of a raw disk, found in a file or on a device: a disk image container,
+/// or encrypted blocks.
 package enum DiskFormat: Equatable, Sendable {
   /// A disk image with its own headers and tables.
   case container(Container)
-  /// Encrypted blocks after a header; `uuid` is the bytes of its UUID field.
+  /// A LUKS header followed by encrypted blocks; `uuid` is the raw content of the header's UUID
+  /// field.
   case luks(uuid: [UInt8])
 
   package enum Container: String, Sendable {
@@ -14,14 +15,16 @@ package enum DiskFormat: Equatable, Sendable {
     case vdi = "VDI"
   }
 
-  /// The numbers of bytes needed to detect a format: from the beginning, and up to the end.
+  /// The number of bytes needed from the beginning of a file or device to detect its format.
   package static let firstByteCount = 4096
+  /// The number of bytes needed from the end of a file or device to detect its format.
   package static let lastByteCount = 512
 
-  /// Returns nil if the bytes are of none of these formats.
+  /// Detects the format of a file or device from its bytes; returns nil if they match no known
+  /// format.
   ///
-  /// - `first`: the first bytes.
-  /// - `last`: the last bytes, where a VHD of fixed size has its only header.
+  /// - `first`: the first bytes of the file or device.
+  /// - `last`: the last bytes of the file or device, where a fixed-size VHD has its only header.
   package init?(first: [UInt8], last: [UInt8] = []) {
     let starts: [(Container, [UInt8])] = [
       (.qcow2, [0x51, 0x46, 0x49, 0xFB]), (.vmdk, Array("KDMV".utf8)), (.vmdk, Array("COWD".utf8)),

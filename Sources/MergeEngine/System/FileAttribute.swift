@@ -2,14 +2,14 @@ internal import CAIO
 internal import Glibc
 package import SystemPackage
 
-/// Extended attributes of open regular files.
+/// Reading and writing the extended attributes of open regular files.
 extension OpenFile {
-  /// Returns the attributes whose names begin with a prefix; none if the file system has no
-  /// attributes.
+  /// Returns the extended attributes whose names begin with a prefix; an empty array if the file
+  /// system does not support extended attributes.
   package func attributes(prefix: String) throws(Errno) -> [(name: String, value: [UInt8])] {
     var found: [(name: String, value: [UInt8])] = []
     for name in try attributeNames() where name.hasPrefix(prefix) {
-      // Another process may have removed the attribute meanwhile.
+      // Another process may have removed the attribute in the meantime.
       if let value = try attribute(name) { found.append((name, value)) }
     }
     return found
@@ -18,7 +18,7 @@ extension OpenFile {
   private func attributeNames() throws(Errno) -> [String] {
     // The kernel's limit (XATTR_LIST_MAX).
     var buffer = [CChar](repeating: 0, count: 65_536)
-    // SAFETY: the call writes at most as many bytes as the buffer has.
+    // SAFETY: the call writes no more bytes than the buffer holds.
     let count = unsafe caio_attribute_names(descriptor, &buffer, buffer.count)
     guard count >= 0 else {
       if Errno.current.isMissingSupport { return [] }
@@ -32,7 +32,7 @@ extension OpenFile {
   private func attribute(_ name: String) throws(Errno) -> [UInt8]? {
     // The kernel's limit (XATTR_SIZE_MAX).
     var buffer = [UInt8](repeating: 0, count: 65_536)
-    // SAFETY: the call writes at most as many bytes as the buffer has.
+    // SAFETY: the call writes no more bytes than the buffer holds.
     let count = unsafe caio_attribute(descriptor, name.systemPath, &buffer, buffer.count)
     guard count >= 0 else {
       if Errno.current == .noData { return nil }
@@ -41,16 +41,17 @@ extension OpenFile {
     return Array(buffer[..<count])
   }
 
-  /// Sets an attribute, durably.
+  /// Sets an extended attribute and makes the change durable.
   package func setAttribute(_ name: String, to value: [UInt8]) throws(Errno) {
-    // SAFETY: the call reads as many bytes as the value has.
+    // SAFETY: the call reads exactly the bytes of the value.
     guard unsafe caio_set_attribute(descriptor, name.systemPath, value, value.count) == 0 else {
       throw .current
     }
     try synchronize()
   }
 
-  /// Removes an attribute, durably; does nothing if there is none.
+  /// Removes an extended attribute and makes the change durable; does nothing if the file does not
+  /// have it.
   package func removeAttribute(_ name: String) throws(Errno) {
     guard unsafe caio_remove_attribute(descriptor, name.systemPath) == 0 else {
       if Errno.current == .noData { return }
@@ -61,6 +62,6 @@ extension OpenFile {
 }
 
 extension Errno {
-  /// True if the error means that the file system lacks the feature.
+  /// True if the error means that the file system does not support the requested feature.
   package var isMissingSupport: Bool { self == .notSupported || self == .noFunction }
 }

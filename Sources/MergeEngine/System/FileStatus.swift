@@ -2,7 +2,7 @@ internal import CAIO
 internal import Glibc
 internal import SystemPackage
 
-/// The number of a block device, or of the device under a file system.
+/// The major and minor number of a block device, or of the device that contains a file system.
 package struct DeviceNumber: Hashable, Sendable, Codable, CustomStringConvertible {
   package var major: UInt32
   package var minor: UInt32
@@ -14,15 +14,15 @@ package struct DeviceNumber: Hashable, Sendable, Codable, CustomStringConvertibl
 
   package var description: String { "\(major):\(minor)" }
 
-  /// The number as the kernel packs it for user space: 12 bits of major and 20 of minor,
-  /// interleaved.
+  /// The device number as the kernel packs it for user space: 12 bits of the major number and 20
+  /// bits of the minor number, interleaved.
   package var packed: UInt64 {
     UInt64(minor & 0xFF) | UInt64(major & 0xFFF) << 8 | UInt64(minor & ~0xFF) << 12
       | UInt64(major & ~0xFFF) << 32
   }
 }
 
-/// The status of a file, from `statx`.
+/// The status of a file, as returned by `statx`.
 struct FileStatus {
   private let status: caio_statx
 
@@ -40,7 +40,7 @@ struct FileStatus {
 
   init(descriptor: CInt, path: String, role: String) throws(MergeError) {
     var status = caio_statx()
-    // SAFETY: the call fills the structure given.
+    // SAFETY: the call fills the given structure.
     guard unsafe caio_statx_fd(descriptor, &status) == 0 else {
       throw .cannotInspect(path, role, .current)
     }
@@ -82,15 +82,15 @@ struct FileStatus {
       byteCount: byteCount, changeSeconds: status.change_seconds,
       changeNanoseconds: status.change_nanoseconds)
   }
-  /// The device under the file system.
+  /// The device that contains the file's file system.
   var device: DeviceNumber { DeviceNumber(major: status.dev_major, minor: status.dev_minor) }
-  /// The device of a block device node.
+  /// For a block device node, the device that it represents.
   var deviceItself: DeviceNumber {
     DeviceNumber(major: status.rdev_major, minor: status.rdev_minor)
   }
 
-  /// The alignment that direct I/O on the file needs; 0 if the file system has no direct I/O, nil
-  /// if it does not report one.
+  /// The alignment required for direct I/O on the file; 0 if the file does not support direct I/O,
+  /// nil if the file system does not report an alignment.
   var directAlignmentByteCount: Int? {
     guard status.mask & caio_statx_direct_io != 0 else { return nil }
     guard status.direct_offset_alignment > 0 else { return 0 }

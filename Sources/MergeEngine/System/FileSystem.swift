@@ -2,13 +2,14 @@ internal import CAIO
 internal import Glibc
 package import SystemPackage
 
-/// File system operations on names, folders and small files.
+/// File system operations on paths, directories and small files.
 package enum FileSystem {
-  /// The durability of a file system; nothing in `memory` or `overlay` is sure to survive a reboot.
+  /// The permanence of a file system's contents; files in a `memory` or `overlay` file system may
+  /// not survive a reboot.
   package enum Permanence: Sendable { case lasting, memory, overlay }
 
-  /// Returns the text of a small file, such as one in sysfs, without white space at its ends; nil
-  /// if the file cannot be opened.
+  /// Returns the text of a small file, such as one in sysfs, without leading and trailing white
+  /// space; nil if the file cannot be opened.
   package static func text(of path: String) -> String? {
     guard let bytes = firstBytes(of: path, count: 1 << 20) else { return nil }
     let isSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) || $0 == 0 }
@@ -16,7 +17,7 @@ package enum FileSystem {
     return PathText.text(text.reversed().drop(while: isSpace).reversed())
   }
 
-  /// Returns the first bytes of a file, at most `count`; nil if it cannot be opened.
+  /// Returns up to `count` bytes from the beginning of a file; nil if the file cannot be opened.
   package static func firstBytes(of path: String, count: Int) -> [UInt8]? {
     let descriptor = unsafe open(path.systemPath, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
@@ -24,7 +25,7 @@ package enum FileSystem {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: min(count, 4096))
     while bytes.count < count {
-      // SAFETY: the call writes at most the buffer's own count.
+      // SAFETY: the call writes no more bytes than the buffer holds.
       let read = unsafe buffer.withUnsafeMutableBytes {
         unsafe Glibc::read(owner.rawValue, $0.baseAddress, min($0.count, count - bytes.count))
       }
@@ -34,7 +35,8 @@ package enum FileSystem {
     return bytes
   }
 
-  /// Returns the names in a folder, sorted; none if it cannot be read.
+  /// Returns the sorted names of the entries in a directory; an empty array if the directory cannot
+  /// be read.
   package static func names(in folder: String) -> [String] {
     guard let stream = unsafe opendir(folder.systemPath) else { return [] }
     defer { unsafe closedir(stream) }
@@ -51,18 +53,20 @@ package enum FileSystem {
     return names.sorted()
   }
 
-  /// Returns the path of a block device's node, as named by the kernel.
+  /// Returns the path under /dev of a block device's node, as named by the kernel; nil if the
+  /// device is unknown.
   package static func node(of device: DeviceNumber) -> String? {
     text(of: "/sys/dev/block/\(device)/uevent")?.split(separator: "\n")
       .first { $0.hasPrefix("DEVNAME=") }.map { "/dev/" + $0.dropFirst(8) }
   }
 
-  /// Returns the size of a block device; nil if it does not exist.
+  /// Returns the size of a block device in bytes; nil if the device does not exist.
   static func byteCount(of device: DeviceNumber) -> UInt64? {
     text(of: "/sys/dev/block/\(device)/size").flatMap { UInt64($0) }.map { $0 &* 512 }
   }
 
-  /// Returns the block device of a node; nil for any other file.
+  /// Returns the number of the block device whose node is at `path`; nil if there is no block
+  /// device node there.
   package static func blockDevice(at path: String) -> DeviceNumber? {
     guard let status = try? FileStatus(path, role: "device"), status.isBlockDevice else {
       return nil
@@ -71,44 +75,46 @@ package enum FileSystem {
   }
 
   package static func exists(_ path: String) -> Bool {
-    // SAFETY: the path is zero-terminated, as Swift passes it.
+    // SAFETY: the path that Swift passes is zero-terminated.
     unsafe access(path.systemPath, F_OK) == 0
   }
 
-  /// Returns true if the name exists, even as a dangling link.
+  /// Returns true if something exists at the path, even a dangling symbolic link.
   package static func isNamed(_ path: String) -> Bool { linkStatusErrno(path) == nil }
 
-  /// Returns true if the name does not exist; false if it cannot be inspected.
+  /// Returns true if nothing exists at the path; false if something does or if the path cannot be
+  /// inspected.
   package static func isMissing(_ path: String) -> Bool {
     linkStatusErrno(path) == .noSuchFileOrDirectory
   }
 
   private static func linkStatusErrno(_ path: String) -> Errno? {
     var status = stat()
-    // SAFETY: the call fills the structure given.
+    // SAFETY: the call fills the given structure.
     return unsafe lstat(path.systemPath, &status) == 0 ? nil : Errno.current
   }
 
-  /// Returns the path without links, `.` and `..`; nil if nothing is there.
+  /// Returns the path with symbolic links, `.` and `..` resolved; nil if nothing exists at the
+  /// path.
   package static func resolved(_ path: String) -> String? {
     guard let resolved = unsafe realpath(path.systemPath, nil) else { return nil }
     defer { unsafe free(resolved) }
     return unsafe text(ofSystemPath: resolved)
   }
 
-  /// Returns the absolute path without resolving links: /dev/mapper/x keeps that name.
+  /// Returns the absolute path without resolving symbolic links: /dev/mapper/x stays /dev/mapper/x.
   package static func absolute(_ path: String) -> String {
     guard path.utf8.first != UInt8(ascii: "/"), let folder = resolved(".") else { return path }
     return FilePath(folder).appending(path).lexicallyNormalized().string
   }
 
-  /// Returns the text of a zero-terminated path from the system.
+  /// Converts a zero-terminated path from a system call to a string.
   package static func text(ofSystemPath path: UnsafePointer<CChar>) -> String {
     // SAFETY: only the bytes up to the zero are read.
     unsafe PathText.text(UnsafeRawBufferPointer(start: path, count: strlen(path)))
   }
 
-  /// Returns a text as a file name, different for each text.
+  /// Converts a text to a plain file name; different texts yield different names.
   ///
   /// A byte that is not a letter, a digit, `-`, `.` or `_` becomes `%` and two hexadecimal digits:
   /// `a b` becomes `a%20b`. The end of a long name is replaced by a checksum of the whole name.
@@ -129,8 +135,8 @@ package enum FileSystem {
       + "%." + String(sum.value, radix: 16)
   }
 
-  /// The limit that keeps a name within 255 bytes, with a suffix and the affixes of temporary
-  /// files.
+  /// The maximum length of a name before its end is replaced by a checksum; it leaves room within
+  /// 255 bytes for suffixes and for the additions in names of temporary files.
   private static let plainNameByteCountMax = 160
 
   private static func isPlain(_ byte: UInt8) -> Bool {
@@ -143,66 +149,68 @@ package enum FileSystem {
     }
   }
 
-  /// Returns the folder that contains a path's last component.
+  /// Returns the path of the directory that contains a path's last component.
   package static func folder(of path: String) -> String {
     let parent = FilePath(path).removingLastComponent().string
     return parent.isEmpty ? "." : parent
   }
 
-  /// Returns the path, or its nearest ancestor that exists.
+  /// Returns the path itself if it exists, or else its nearest existing ancestor.
   package static func nearestFolder(_ path: String) -> String {
     let parent = folder(of: path)
     return exists(path) || parent == path ? path : nearestFolder(parent)
   }
 
-  /// Checks that files can be created in a folder and removed from it.
+  /// Checks that this process may create files in a directory and remove them.
   package static func checkIsWritable(_ path: String) throws(Errno) {
     guard unsafe faccessat(AT_FDCWD, path.systemPath, W_OK | X_OK, AT_EACCESS) == 0 else {
       throw .current
     }
   }
 
-  /// Checks that the files in a folder can be listed and inspected.
+  /// Checks that this process may list and inspect the files in a directory.
   package static func checkCanBeListed(_ path: String) throws(Errno) {
     guard unsafe faccessat(AT_FDCWD, path.systemPath, R_OK | X_OK, AT_EACCESS) == 0 else {
       throw .current
     }
   }
 
-  /// Checks that a file can be opened for writing.
+  /// Checks that this process may open a file for writing.
   ///
-  /// - Throws: `Errno` if it cannot.
+  /// - Throws: `Errno` if the file cannot be opened for writing.
   package static func checkCanBeWritten(_ path: String) throws(Errno) {
     guard unsafe faccessat(AT_FDCWD, path.systemPath, W_OK, AT_EACCESS) == 0 else { throw .current }
   }
 
-  /// Returns the free space for a new file in a folder; nil if the file system does not report any.
+  /// Returns the number of free bytes available to new files in a directory; nil if the file system
+  /// does not report free space.
   package static func freeByteCount(in folder: String) -> UInt64? {
     var status = statvfs()
-    // SAFETY: the call fills the structure given.
+    // SAFETY: the call fills the given structure.
     guard unsafe statvfs(folder.systemPath, &status) == 0 else { return nil }
     return freeByteCount(status)
   }
 
-  /// Returns the free space in an open file's file system; nil if it does not report any.
+  /// Returns the number of free bytes in an open file's file system; nil if the file system does
+  /// not report free space.
   static func freeByteCount(under descriptor: CInt) -> UInt64? {
     var status = statvfs()
-    // SAFETY: the call fills the structure given.
+    // SAFETY: the call fills the given structure.
     guard unsafe fstatvfs(descriptor, &status) == 0 else { return nil }
     return freeByteCount(status)
   }
 
   private static func freeByteCount(_ status: statvfs) -> UInt64? {
     guard status.f_blocks > 0 else { return nil }
-    // Some blocks are reserved for root.
+    // Some of the free blocks are reserved for root.
     let blockCount = geteuid() == 0 ? status.f_bfree : status.f_bavail
     let (product, overflow) = UInt64(blockCount)
       .multipliedReportingOverflow(by: UInt64(status.f_frsize))
     return overflow ? nil : product
   }
 
-  /// Creates a folder and its ancestors, accessible to their owner only; returns false if it
-  /// exists.
+  /// Creates a directory and any missing ancestors, all accessible only to their owner; returns
+  /// false if the directory already exists.
   @discardableResult
   package static func makeFolders(_ path: String) throws(Errno) -> Bool {
     if exists(path) { return false }
@@ -215,12 +223,12 @@ package enum FileSystem {
     return true
   }
 
-  /// Removes an empty folder.
+  /// Removes an empty directory.
   package static func removeEmptyFolder(_ path: String) throws(Errno) {
     guard unsafe rmdir(path.systemPath) == 0 else { throw .current }
   }
 
-  /// Creates a new file, accessible to its owner only.
+  /// Creates a new file that is accessible only to its owner.
   package static func make(_ path: String) throws(Errno) -> OwnedDescriptor {
     let descriptor = unsafe open(
       path.systemPath, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600 as mode_t)
@@ -233,7 +241,7 @@ package enum FileSystem {
   ) throws(Errno) {
     var done = 0
     while done < bytes.count {
-      // SAFETY: the pointer is to the bytes not yet written, and is used only in the call.
+      // SAFETY: the pointer is to the bytes not yet written, and is used only during the call.
       let count = unsafe bytes.withUnsafeBytes {
         unsafe write(
           descriptor.rawValue, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done)
@@ -249,7 +257,7 @@ package enum FileSystem {
     try uninterrupted { fsync(number) }
   }
 
-  /// Makes the names in a folder durable.
+  /// Makes the entries of a directory durable.
   package static func synchronizeFolder(_ path: String) throws(Errno) {
     let descriptor = unsafe open(path.systemPath, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw .current }
@@ -257,10 +265,11 @@ package enum FileSystem {
     try synchronize(owner)
   }
 
-  /// Renames a file without replacing another; returns false if the file system cannot do so.
+  /// Renames a file without replacing any existing file; returns false if the file system has no
+  /// way to do that.
   ///
-  /// A second hard link exists for a moment. A file system without hard links (FAT, exFAT, CIFS)
-  /// gets a rename that does not replace.
+  /// The file briefly has both names, as hard links. On a file system without hard links (FAT,
+  /// exFAT, CIFS), a rename call that refuses to replace a file is used instead.
   package static func nameWithoutReplacing(
     _ path: String, as name: String
   ) throws(Errno) -> Bool {
@@ -287,7 +296,7 @@ package enum FileSystem {
     guard unsafe unlink(path.systemPath) == 0 else { throw .current }
   }
 
-  /// Returns true on a file system that assigns new inode numbers at each mount.
+  /// Returns true if the path is on a file system that assigns new inode numbers at each mount.
   package static func numbersFilesAnew(_ path: String) -> Bool {
     let type = unsafe caio_file_system_type(path.systemPath)
     return type == caio_fat || type == caio_exfat
@@ -301,14 +310,15 @@ package enum FileSystem {
     }
   }
 
-  /// Returns the device under the file system that contains a path.
+  /// Returns the device number of the file system that contains a path.
   package static func device(under path: String) throws(MergeError) -> DeviceNumber {
     try FileStatus(path, role: "folder").device
   }
 }
 
 extension String {
-  /// The zero-terminated path for system calls; empty, which leads nowhere, if it contains a zero.
+  /// The string as a zero-terminated path for system calls; an empty path, which matches no file,
+  /// if the string contains a zero byte.
   package var systemPath: [CChar] {
     let bytes = PathText.bytes(of: self)
     return (bytes.contains(0) ? [] : bytes).map { CChar(bitPattern: $0) } + [0]

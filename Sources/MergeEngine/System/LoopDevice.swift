@@ -4,51 +4,53 @@ internal import SystemPackage
 
 /// Finds loop devices and their backing files or devices.
 package enum LoopDevice {
-  /// The bytes that a loop device shows.
+  /// The part of a file or device that a loop device maps.
   struct View {
     var layer: StorageStack.Layer
     var byteOffset: UInt64
-    /// The number of bytes; nil for all that follow.
+    /// The number of bytes mapped; nil if the mapping extends to the end of the backing file or
+    /// device.
     var byteCount: UInt64?
   }
 
   /// The state of a loop device, as the kernel reports it.
   enum State {
-    /// The device is not attached, or not a loop device.
+    /// The device is not a loop device, or is a loop device that is not attached to anything.
     case unused
     case shows(View)
-    /// The device is in use, but its backing is unknown.
+    /// The loop device is in use, but its backing file or device cannot be determined.
     case unseen(node: String, Errno)
   }
 
-  /// The result of a search for loop devices over some bytes.
+  /// The result of searching for a loop device that maps certain bytes.
   enum Search {
     case none
-    /// The path of a loop device.
+    /// A loop device was found; the value is its path.
     case found(String)
     case unseen(LoopBlindness)
   }
 
-  /// Returns the file or device under a loop device; nil for any other device.
+  /// Returns the backing file or device of a loop device; nil if there is none or it cannot be
+  /// determined.
   static func backing(of number: DeviceNumber) -> StorageStack.Layer? {
     switch state(of: number) {
     case .shows(let view): view.layer
     case .unused: nil
-    // If the path leads elsewhere, the file there is not the same, and no match is found.
+    // If the path in sysfs leads to the wrong file, that file simply matches nothing.
     case .unseen: viewBySysfs(of: number)?.layer
     }
   }
 
-  /// The time to wait for a loop device that is being detached.
+  /// The maximum time to wait for a loop device that is being detached.
   private static var detachTimeMax: Duration { .seconds(2) }
 
-  /// Returns the state of a loop device.
+  /// Returns the current state of a loop device, waiting briefly if the device is being detached.
   static func state(of number: DeviceNumber, clock: Clock = ThisSystem.clock) -> State {
     let deadline = clock.now() + detachTimeMax
     while true {
       let state = stateNow(of: number)
-      // A device that is being detached, which may write to the file, is in use and cannot be
-      // opened: `lo_open` in `loop.c`.
+      // A loop device that is being detached may still write to its file. It is in use but cannot
+      // be opened: `lo_open` in `loop.c`.
       guard case .unseen(_, .noSuchAddressOrDevice) = state, clock.now() < deadline else {
         return state
       }
@@ -64,8 +66,9 @@ package enum LoopDevice {
     guard descriptor >= 0 else {
       let errno = Errno.current
       guard FileSystem.exists(folder) else { return .unused }
-      // The node's mode denies users other than root. For them, sysfs shows the path in their own
-      // mount namespace; a path that leads nowhere is not of a file of theirs.
+      // The user may not open the node, which is normally reserved for root. The path that sysfs
+      // shows is in the user's own mount namespace; if it leads nowhere, the backing file is not
+      // one of the user's files.
       guard errno == .permissionDenied else { return .unseen(node: node, errno) }
       return viewBySysfs(of: number).map { .shows($0) } ?? .unused
     }
@@ -75,7 +78,7 @@ package enum LoopDevice {
       status.isBlockDevice, status.deviceItself == number
     else { return .unseen(node: node, Errno(rawValue: ENODEV)) }
     var loop = caio_loop()
-    // SAFETY: the call fills the structure given.
+    // SAFETY: the call fills the given structure.
     guard unsafe caio_loop_status(owner.rawValue, &loop) == 0 else {
       let errno = Errno.current
       return errno == .noSuchAddressOrDevice ? .unused : .unseen(node: node, errno)
@@ -92,7 +95,8 @@ package enum LoopDevice {
     "/sys/dev/block/\(number)/loop"
   }
 
-  /// Returns true for a loop device over a regular file, or over another such loop device.
+  /// Returns true if a loop device is backed by a regular file, either directly or through other
+  /// loop devices.
   static func isFile(under number: DeviceNumber) -> Bool {
     switch backing(of: number) {
     case .file: true
@@ -101,7 +105,8 @@ package enum LoopDevice {
     }
   }
 
-  /// Returns the path of a loop device's backing from sysfs, which may lead elsewhere or nowhere.
+  /// Returns the path of a loop device's backing file or device as listed in sysfs; the path may
+  /// lead to a different file, or to nothing.
   static func backingPath(of number: DeviceNumber) -> String? {
     FileSystem.text(of: folder(of: number) + "/backing_file")
   }
@@ -118,8 +123,8 @@ package enum LoopDevice {
       byteOffset: offset, byteCount: limit == 0 ? nil : limit)
   }
 
-  /// Returns the backing that a loop device shows from first byte to last; nil if it shows a part,
-  /// or is not a loop device.
+  /// Returns the file or device that a loop device maps completely; nil if it maps only a part, or
+  /// if the device is not a loop device.
   static func whole(under number: DeviceNumber) -> StorageStack.Layer? {
     guard FileSystem.text(of: folder(of: number) + "/offset") == "0",
       let layer = backing(of: number), let byteCount = FileSystem.byteCount(of: number)
@@ -136,14 +141,14 @@ package enum LoopDevice {
     }
   }
 
-  /// Returns the path of a loop device over a file; nil if none is found.
+  /// Returns the path of a loop device that is backed by a file; nil if none is found.
   package static func over(_ file: OpenFile) -> String? {
     let layer = StorageStack.Layer.file(device: file.deviceNumber, inode: file.inode)
     return inUse.first { backing(of: $0.number) == layer }?.path
   }
 
-  /// Searches for a loop device that shows bytes of `extent`, skipping the devices that `extent`
-  /// passes through.
+  /// Searches for a loop device that maps any bytes of `extent`, ignoring the devices that `extent`
+  /// itself passes through.
   static func search(
     over extent: StorageExtent, linearParts: StorageExtent.LinearParts = [:],
     clock: Clock = ThisSystem.clock
@@ -156,7 +161,8 @@ package enum LoopDevice {
       let shown = StorageExtent(device: number, linearParts: linearParts, clock: clock)
       if shown.overlaps(extent) { return .found(path) }
       if case .unseen(let node, let errno) = state(of: number, clock: clock) {
-        // The path in sysfs may lead to another file, or be from another mount namespace.
+        // The path in sysfs may lead to a different file, or may be valid only in another mount
+        // namespace.
         if viewBySysfs(of: number)?.layer == extent.layer { return .found(path) }
         blindness = blindness ?? .node(node, errno)
       }
@@ -164,7 +170,7 @@ package enum LoopDevice {
     return blindness.map { .unseen($0) } ?? .none
   }
 
-  /// The attached loop devices, usually few of those that exist.
+  /// The loop devices that are attached to a file or device.
   static var inUse: [(number: DeviceNumber, path: String)] {
     FileSystem.names(in: "/sys/block").compactMap { name in
       guard name.hasPrefix("loop"), FileSystem.exists("/sys/block/\(name)/loop"),
@@ -174,9 +180,10 @@ package enum LoopDevice {
     }
   }
 
-  /// Checks that no loop device is found over a regular file.
+  /// Checks that no loop device is backed by the given file; does nothing for a block device.
   ///
-  /// - Throws: `error` of the file and the loop device, if there is one.
+  /// - Throws: The result of `error` for the paths of the file and the loop device, if a loop
+  ///   device is found.
   package static func checkNone(
     over file: OpenFile, _ error: (_ path: String, _ loop: String) -> MergeError
   ) throws(MergeError) {
@@ -184,11 +191,12 @@ package enum LoopDevice {
     throw error(file.path, loop)
   }
 
-  /// Checks that no loop device shows bytes of a merge's file or device.
+  /// Checks that no loop device maps any bytes of a file or device used by a merge.
   ///
-  /// - `allowsUnseen`: whether to assume that loop devices with unknown backing lie elsewhere.
-  /// - Throws: `error` of the path and the loop device; `loopDevicesUnseen` if a backing is
-  ///   unknown.
+  /// - `allowsUnseen`: whether to assume that loop devices whose backing file is unknown do not map
+  ///   any of these bytes.
+  /// - Throws: The result of `error` for the paths of the file and the loop device, if a loop
+  ///   device is found; `loopDevicesUnseen` if the backing file of a loop device is unknown.
   static func checkNone(
     over extent: StorageExtent, of file: OpenFile, linearParts: StorageExtent.LinearParts,
     allowsUnseen: Bool, clock: Clock,
@@ -198,8 +206,8 @@ package enum LoopDevice {
     case .none: return
     case .found(let loop): throw error(file.path, loop)
     case .unseen(let why):
-      // A disk is opened exclusively, but that does not keep out users of a loop device over a
-      // file.
+      // A disk is opened exclusively. A file cannot be, so a loop device backed by it could still
+      // be in use.
       guard case .file = extent.layer, !allowsUnseen else { return }
       throw .loopDevicesUnseen(file.path, why)
     }

@@ -3,7 +3,7 @@ internal import Glibc
 internal import Synchronization
 package import SystemPackage
 
-/// An open regular file or block device, with its properties at the time of opening.
+/// An open regular file or block device, with the properties that it had when it was opened.
 package final class OpenFile: Sendable {
   package enum Kind: Sendable { case regularFile, blockDevice }
   package enum Access: Sendable { case readOnly, readWrite }
@@ -11,31 +11,33 @@ package final class OpenFile: Sendable {
   package let path: String
   package let kind: Kind
   package let byteCount: UInt64
-  /// The alignment of every direct request's offset, byte count and buffer.
+  /// The alignment, in bytes, that direct I/O requires for the offset, length and buffer of each
+  /// request.
   package let alignmentByteCount: Int
   /// True if I/O bypasses the page cache.
   package let isDirect: Bool
   package let inode: UInt64
-  /// The file system's device number, or a block device's own.
+  /// The device number of the block device or, for a regular file, of its file system.
   package let deviceNumber: DeviceNumber
-  /// The file's birth time; nil if the file system does not record it.
+  /// The file's creation time; nil if the file system does not record it.
   package let birth: BirthTime?
-  /// The bytes that the file system has allocated; for a block device, all of them.
+  /// The number of bytes of disk space allocated to the file; for a block device, its size.
   package let allocatedByteCount: UInt64
-  /// True for a block device that refuses writes.
+  /// True if this is a block device that rejects writes.
   package let isReadOnly: Bool
 
   private let owner: OwnedDescriptor
   package var descriptor: CInt { owner.rawValue }
   private let hasLock = Atomic(false)
 
-  /// Releases the lock explicitly: a program that another thread is starting has a copy of the
-  /// descriptor until it runs, and would keep the lock that long.
+  /// Releases the lock explicitly: a child process that another thread is starting has a copy of
+  /// the descriptor until it calls exec, and would hold the lock until then.
   deinit {
     if hasLock.load(ordering: .relaxed) { flock(descriptor, LOCK_UN) }
   }
 
-  /// Adopts a regular file that was just created, for I/O through the page cache.
+  /// Takes over the descriptor of a regular file that was just created, for I/O through the page
+  /// cache.
   package init(
     adopting owner: consuming OwnedDescriptor, path: String, role: String
   ) throws(MergeError) {
@@ -61,11 +63,13 @@ package final class OpenFile: Sendable {
 
   /// Opens the file or device at `path`.
   ///
-  /// - `role`: the name for error messages, such as "origin" or "data device".
-  /// - `exclusive`: O_EXCL; for block devices only.
-  /// - `direct`: O_DIRECT, if the file system supports it.
-  /// - `onlyRegularFiles`: rejects devices, and links, which could lead to any file.
-  /// - Throws: `MergeError`, `busy` if the device is in use, `refused` otherwise.
+  /// - `role`: what error messages call the file or device, such as "origin" or "data device".
+  /// - `exclusive`: whether to open a block device with O_EXCL; ignored for regular files.
+  /// - `direct`: whether to use O_DIRECT if the file system supports it.
+  /// - `onlyRegularFiles`: whether to reject devices, as well as symbolic links, which could lead
+  ///   to any file.
+  /// - Throws: `MergeError`, of kind `busy` if the device is in use, or of kind `refused`
+  ///   otherwise.
   package init(
     _ path: String, role: String, access: Access, exclusive: Bool = false, direct: Bool = true,
     onlyRegularFiles: Bool = false
@@ -78,7 +82,7 @@ package final class OpenFile: Sendable {
     var flags = (access == .readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC
     if exclusive, isDevice { flags |= O_EXCL }
     if onlyRegularFiles { flags |= O_NOFOLLOW }
-    // Some file systems accept O_DIRECT but have no direct I/O for this file.
+    // Some file systems accept O_DIRECT but do not support direct I/O on this file.
     var isDirect = direct && (isDevice || found.directAlignmentByteCount != 0)
     var opened = unsafe open(path.systemPath, flags | (isDirect ? caio_o_direct : 0))
     if opened < 0, isDirect, !isDevice, Errno.current == .invalidArgument {
@@ -122,7 +126,7 @@ package final class OpenFile: Sendable {
     birth = status.birth
   }
 
-  /// Returns the error for a block device that refuses writes.
+  /// Returns the error for a block device that rejects writes.
   static func readOnly(_ path: String, role: String, _ number: DeviceNumber) -> MergeError {
     .deviceReadOnly(
       path, role, mappedName: FileSystem.text(of: "/sys/dev/block/\(number)/dm/name"),
@@ -145,7 +149,7 @@ package final class OpenFile: Sendable {
     var byteCount: UInt64 = 0
     var logical: CInt = 0
     var readOnly: CInt = 0
-    // SAFETY: each call writes one number into the variable given.
+    // SAFETY: each call writes one integer into the given variable.
     guard unsafe caio_device_byte_count(descriptor, &byteCount) == 0,
       unsafe caio_logical_block_byte_count(descriptor, &logical) == 0,
       unsafe caio_device_read_only(descriptor, &readOnly) == 0, logical > 0
@@ -158,13 +162,14 @@ package final class OpenFile: Sendable {
 }
 
 extension OpenFile {
-  /// The default time to retry a lock: udev locks a device while it probes it, and a lock test
-  /// locks a file for an instant.
+  /// The default time to keep retrying a lock: udev locks a device while probing it, and testing a
+  /// file for a lock locks it for an instant.
   private var lockTimeMax: Duration { kind == .blockDevice ? .seconds(2) : .milliseconds(5) }
 
-  /// Locks the file exclusively against processes that also lock it; returns false if it is locked.
+  /// Takes an exclusive advisory lock on the file; returns false if another process has the file
+  /// locked.
   ///
-  /// - `timeMax`: how long to retry; nil for the default.
+  /// - `timeMax`: how long to retry if the file is locked; nil for the default time.
   package func lock(
     _ clock: Clock = ThisSystem.clock, for timeMax: Duration? = nil
   ) throws(Errno) -> Bool {
@@ -184,25 +189,26 @@ extension OpenFile {
     }
   }
 
-  /// Locks the file against exclusive locks of other processes; returns false if one has it locked.
+  /// Takes a shared lock, so that no other process can lock the file exclusively; returns false if
+  /// one already has.
   package func lockAgainstWriters() -> Bool {
     guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else { return Errno.current != .wouldBlock }
     hasLock.store(true, ordering: .relaxed)
     return true
   }
 
-  /// True if another process has an exclusive lock on the file now.
+  /// True if another process currently has an exclusive lock on the file.
   package var isLockedByAnother: Bool {
     guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else { return Errno.current == .wouldBlock }
     flock(descriptor, LOCK_UN)
     return false
   }
 
-  /// Returns the way in which users other than root and this one could have written the open file;
-  /// nil if there is none.
+  /// Returns the reason why a user other than root and the current user could have written the open
+  /// file; nil if no such user could have.
   func foreignWriters() throws(Errno) -> JournalDoubt? {
     var status = stat()
-    // SAFETY: the call fills the structure given.
+    // SAFETY: the call fills the given structure.
     guard unsafe fstat(descriptor, &status) == 0 else { throw .current }
     let user = geteuid()
     if status.st_uid != 0, status.st_uid != user {
@@ -213,11 +219,11 @@ extension OpenFile {
     return nil
   }
 
-  /// True if the path still leads to this file or, for a block device, to the same device.
+  /// True if the path still leads to the file or block device that was opened.
   package var isStillAtItsPath: Bool {
     guard let now = try? FileStatus(path, role: "file") else { return false }
     switch kind {
-    // udev may recreate a node while the device is open.
+    // udev may recreate the device's node while the device is open.
     case .blockDevice: return now.isBlockDevice && now.deviceItself == deviceNumber
     case .regularFile: return now.inode == inode && now.device == deviceNumber
     }
@@ -229,19 +235,19 @@ extension OpenFile {
       return try FileStatus(descriptor: descriptor, path: path, role: "file").byteCount
     }
     var byteCount: UInt64 = 0
-    // SAFETY: the call writes one number into the variable given.
+    // SAFETY: the call writes one integer into the given variable.
     guard unsafe caio_device_byte_count(descriptor, &byteCount) == 0 else {
       throw .cannotAskSize(path, "device", .current)
     }
     return byteCount
   }
 
-  /// Returns the current number of hard links.
+  /// Returns the file's current number of hard links.
   package func nameCountNow() throws(MergeError) -> UInt32 {
     try FileStatus(descriptor: descriptor, path: path, role: "file").nameCount
   }
 
-  /// A value that changes whenever the file's content does.
+  /// The version of a file's content: a value that changes whenever the content does.
   package struct Version: Equatable, Sendable {
     var byteCount: UInt64
     var changeSeconds: Int64
@@ -252,20 +258,21 @@ extension OpenFile {
     try FileStatus(descriptor: descriptor, path: path, role: "file").version
   }
 
-  /// Truncates or extends a regular file.
+  /// Truncates or extends a regular file to the given size.
   package func setByteCount(_ byteCount: UInt64) throws(Errno) {
     try uninterrupted { ftruncate(descriptor, off_t(byteCount)) }
   }
 
-  /// Allocates disk space for unallocated bytes, without changing any byte or the file's size.
+  /// Allocates disk space for the holes in a range, without changing the file's content or its
+  /// size.
   package func allocate(_ range: ByteRange) throws(Errno) {
     try uninterrupted {
       caio_allocate_keep_size(descriptor, Int64(range.start), Int64(range.byteCount))
     }
   }
 
-  /// Returns the number of bytes in a range without disk space; nil if the file system does not
-  /// report holes.
+  /// Returns the number of bytes in a range that are in holes, with no disk space allocated; nil if
+  /// the file system does not report holes.
   package func holeByteCount(in range: ByteRange) -> UInt64? {
     var count: UInt64 = 0
     var position = range.start
@@ -285,14 +292,15 @@ extension OpenFile {
     return count
   }
 
-  /// The free space in the file's file system; nil if it does not report any.
+  /// The number of free bytes in the file's file system; nil if the file system does not report
+  /// free space.
   package var freeByteCount: UInt64? { FileSystem.freeByteCount(under: descriptor) }
 
-  /// Writes bytes through the page cache.
+  /// Writes all of the bytes through the page cache, starting at the given offset.
   package func write(_ bytes: [UInt8], at byteOffset: UInt64) throws(Errno) {
     var done = 0
     while done < bytes.count {
-      // SAFETY: the pointer is to the bytes not yet written, and is used only in the call.
+      // SAFETY: the pointer is to the bytes not yet written, and is used only during the call.
       let count = unsafe bytes.withUnsafeBytes {
         unsafe pwrite(
           descriptor, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done,
@@ -308,23 +316,25 @@ extension OpenFile {
     try uninterrupted { fsync(descriptor) }
   }
 
-  /// Drops cached pages, so that reads return what is on the disk.
+  /// Drops the file's cached pages so that reads return what is actually on disk.
   ///
-  /// After a failed flush, the cache can contain data that never reaches the disk.
+  /// After a failed flush, the page cache can contain data that will never reach the disk.
   package func forgetCache() throws(Errno) {
-    // Dirty pages that cannot be flushed would stay in the cache and be trusted.
+    // Otherwise, dirty pages would stay in the cache, and later reads would return them.
     try synchronize()
     posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
   }
 
-  /// True if another process, such as qemu, has an open-file-description lock that blocks writers.
+  /// True if another process, such as QEMU, has an open-file-description lock on the file that
+  /// conflicts with a write lock.
   package var hasForeignLock: Bool { caio_ofd_write_lock_conflicts(descriptor) == 1 }
 
-  /// True if the system swaps to the file now.
+  /// True if the system is currently using the file as swap space.
   package var isSwap: Bool {
     let lines = FileSystem.text(of: "/proc/swaps")?.split(separator: "\n").dropFirst() ?? []
     return lines.contains { line in
-      // Blanks in a path are octal escapes, so the path ends at the first blank or tab.
+      // Spaces within the path are written as octal escapes, so the path ends at the first space or
+      // tab.
       let path = String(line.prefix { $0 != " " && $0 != "\t" })
         .split(separator: "\\040", omittingEmptySubsequences: false).joined(separator: " ")
       guard let status = try? FileStatus(path, role: "swap file") else { return false }

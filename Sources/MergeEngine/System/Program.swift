@@ -2,44 +2,45 @@ internal import CAIO
 internal import Glibc
 internal import SystemPackage
 
-/// Runs the system's programs.
+/// Runs programs that are installed on the system, such as LVM's commands.
 package enum Program {
   /// The result of running a program.
   package enum End: Equatable, Sendable {
-    /// The program succeeded, with this output.
+    /// The program exited successfully and wrote this to standard output.
     case succeeded(output: String)
-    /// The program failed or could not be run; `words` is its standard error, if requested.
+    /// The program failed or could not be run; `words` is what it wrote to standard error, if that
+    /// was captured.
     case failed(words: String)
-    /// The program did not end in time.
+    /// The program did not exit within the time limit.
     case noAnswer
   }
 
-  /// The default time limit of a program that only answers.
+  /// The default time limit for a program that only queries something.
   package static let answerTimeMax = Duration.seconds(20)
-  /// The time limit of a program that changes something.
+  /// The time limit for a program that changes something.
   package static let changeTimeMax = Duration.seconds(120)
-  /// The time that such a program has to end after SIGTERM.
+  /// How long to wait for a program to exit after sending it SIGTERM.
   private static let endTimeMax = Duration.seconds(10)
-  /// The largest content of a pipe when its program ends.
+  /// The maximum number of bytes that a pipe can still contain after its writer exits.
   private static let pipeByteCountMax = 1 << 20
-  /// The time that a killed program has to disappear.
+  /// How long to wait for a program to exit after sending it SIGKILL.
   private static let deathTimeMax = Duration.seconds(1)
 
-  /// Runs a program and waits for its end, at most `answerTimeMax`.
+  /// Runs a program and waits for it to exit, for at most `answerTimeMax`.
   ///
-  /// A program that takes longer is sent SIGKILL once, and soon abandoned: a process that waits for
-  /// a device cannot be killed.
+  /// A program that takes longer is sent SIGKILL. If it still does not exit, it is abandoned soon
+  /// after: a process that is waiting for a device cannot be killed.
   package static func run(
     _ command: [String], answerTimeMax: Duration = answerTimeMax, clock: Clock = ThisSystem.clock
   ) -> End {
     path(of: command).map { run($0, command, answerTimeMax, clock) } ?? .failed(words: "")
   }
 
-  /// Runs a program that changes something, waits for its end and discards its output.
+  /// Runs a program that changes something, waits for it to exit, and discards its standard output.
   ///
-  /// A program that takes too long gets SIGTERM, and is abandoned if that does not end it: LVM
-  /// killed in the middle of a change would leave devices suspended. LVM blocks signals during a
-  /// change.
+  /// A program that takes too long is sent SIGTERM, and is abandoned if it does not exit. It is
+  /// never sent SIGKILL: killing LVM in the middle of a change would leave devices suspended. LVM
+  /// blocks signals such as SIGTERM during a change.
   package static func runChange(
     _ command: [String], clock: Clock = ThisSystem.clock
   ) -> End {
@@ -57,16 +58,17 @@ package enum Program {
     return .noAnswer
   }
 
-  /// Returns a memory file for a program's standard error, which never blocks the writer.
+  /// Creates an in-memory file to capture a program's standard error; unlike a pipe, it never
+  /// blocks the program.
   private static func memory() -> OwnedDescriptor? {
     let descriptor = caio_memory_file()
     return descriptor < 0 ? nil : OwnedDescriptor(takingOwnershipOf: descriptor)
   }
 
-  /// Returns a program's standard error in one line, without warnings and the last full stop.
+  /// Returns a program's captured standard error as one line, without warnings or the final period.
   private static func words(in complaints: borrowing OwnedDescriptor) -> String {
     var buffer = [UInt8](repeating: 0, count: 4096)
-    // SAFETY: the call writes at most the buffer's own count.
+    // SAFETY: the call writes no more bytes than the buffer holds.
     let count = unsafe buffer.withUnsafeMutableBytes {
       unsafe pread(complaints.rawValue, $0.baseAddress, $0.count, 0)
     }
@@ -92,7 +94,7 @@ package enum Program {
     let child: Child?
     do {
       let writeEnd = OwnedDescriptor(takingOwnershipOf: ends[1])
-      // Another program started meanwhile would otherwise keep the pipe open.
+      // Otherwise, another program started at the same time would keep the pipe open.
       for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
       child = start(path, command, output: writeEnd.rawValue).map(Child.init)
     }
@@ -109,7 +111,8 @@ package enum Program {
       ? .succeeded(output: String(decoding: bytes, as: UTF8.self)) : .failed(words: "")
   }
 
-  /// Reads a program's output until it ends; returns nil if it has not ended by `deadline`.
+  /// Reads a program's output until the program exits; returns nil if it has not exited by
+  /// `deadline`.
   private static func output(
     of child: inout Child, _ readEnd: borrowing OwnedDescriptor, until deadline: Duration,
     _ clock: Clock
@@ -118,17 +121,17 @@ package enum Program {
     var buffer = [UInt8](repeating: 0, count: 4096)
     var byteCountAfterEnd = 0
     while clock.now() < deadline {
-      // Checked before the pipe is read: if the program has ended, the pipe has all of its output.
+      // This is checked before the pipe is read: if the program has exited by now, all of its
+      // remaining output is already in the pipe.
       let hasEnded = child.hasEnded
       var readable = pollfd(fd: readEnd.rawValue, events: Int16(POLLIN), revents: 0)
-      // SAFETY: the kernel reads and writes the structure that lives on the stack for the length of
-      // the call.
+      // SAFETY: the kernel accesses the structure, which is on the stack, only during the call.
       guard unsafe poll(&readable, 1, hasEnded ? 0 : 100) > 0 else {
-        // A descendant of the program may keep the pipe open for longer.
+        // A descendant of the program may keep the pipe open after the program exits.
         if hasEnded { return bytes }
         continue
       }
-      // SAFETY: the call writes at most the buffer's own count.
+      // SAFETY: the call writes no more bytes than the buffer holds.
       let count = unsafe buffer.withUnsafeMutableBytes {
         unsafe read(readEnd.rawValue, $0.baseAddress, $0.count)
       }
@@ -137,13 +140,13 @@ package enum Program {
       bytes += buffer[..<count]
       guard hasEnded else { continue }
       byteCountAfterEnd += count
-      // Output past a full pipe is from descendants of the program.
+      // Anything beyond the capacity of the pipe was written by descendants of the program.
       guard byteCountAfterEnd < pipeByteCountMax else { return bytes }
     }
     return nil
   }
 
-  /// A process started here.
+  /// A child process started by `Program`.
   private struct Child {
     let number: pid_t
     private var endStatus: CInt?
@@ -164,7 +167,7 @@ package enum Program {
       }
     }
 
-    /// Returns the exit status; nil if the process has not ended by `deadline`.
+    /// Waits for the process and returns its exit status; nil if it has not exited by `deadline`.
     mutating func status(until deadline: Duration, _ clock: Clock) -> CInt? {
       var nap = Duration.microseconds(50)
       while !hasEnded {
@@ -175,10 +178,11 @@ package enum Program {
       return endStatus
     }
 
-    /// Leaves the process to a thread that waits for its end, which may never come.
+    /// Stops waiting for the process, and leaves it to a background thread that reaps it if it ever
+    /// exits.
     ///
-    /// Without that thread, the zombie would stay until this process ends, and every wait for any
-    /// child would find it.
+    /// Without that thread, the process would remain a zombie until this process exits, and every
+    /// call that waits for any child would return it.
     func abandon() {
       guard endStatus == nil else { return }
       let number = number
@@ -190,8 +194,10 @@ package enum Program {
     }
   }
 
-  /// - `output`: the descriptor for standard output; nil for /dev/null.
-  /// - `complaints`: the same for standard error.
+  /// Starts a program; returns nil if that fails.
+  ///
+  /// - `output`: the descriptor to use as standard output; nil for /dev/null.
+  /// - `complaints`: the descriptor to use as standard error; nil for /dev/null.
   private static func start(
     _ path: String, _ command: [String], output: CInt?, complaints: CInt? = nil
   ) -> pid_t? {
@@ -206,18 +212,20 @@ package enum Program {
     var attributes = posix_spawnattr_t()
     unsafe posix_spawnattr_init(&attributes)
     defer { unsafe posix_spawnattr_destroy(&attributes) }
-    // The child would inherit a thread's blocked signals, and would not end by SIGTERM.
+    // Otherwise, the child would inherit the signals blocked in the calling thread, and SIGTERM
+    // would not end it.
     var blocked = sigset_t()
     unsafe sigemptyset(&blocked)
     unsafe posix_spawnattr_setsigmask(&attributes, &blocked)
     unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-    // The program's complaints must not mix with this program's messages.
+    // The child's error messages must not be mixed with those of thin-merge.
     if let complaints {
       unsafe posix_spawn_file_actions_adddup2(&actions, complaints, 2)
     } else {
       unsafe posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
     }
-    // SAFETY: copies made and freed here; both lists end with nil, as the call requires.
+    // SAFETY: the strings are copied and freed in this function; both lists end with nil, as the
+    // call requires.
     var arguments = unsafe command.map { (text: String) in unsafe strdup(text.systemPath) } + [nil]
     let variables = [
       "LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LVM_SUPPRESS_FD_WARNINGS=1",

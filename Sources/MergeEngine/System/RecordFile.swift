@@ -1,13 +1,14 @@
 internal import FoundationEssentials
 internal import SystemPackage
 
-/// Locks and writes records of changes that must be undone.
+/// Locks, writes and removes records of changes that must be undone later.
 enum RecordFile {
-  /// Locks a record through the file beside it.
+  /// Locks a record by locking the lock file next to it.
   ///
-  /// - `path`: the file beside the record.
-  /// - `timeMax`: how long to retry; nil for an instant.
-  /// - Returns: The lock; nil if another run has it.
+  /// - `path`: the path of the lock file.
+  /// - `timeMax`: how long to retry if the record is locked; nil for a few milliseconds.
+  /// - Returns: The locked file, which holds the lock while it is open; nil if another run holds
+  ///   the lock.
   static func lock(
     _ path: String, role: String, for timeMax: Duration? = nil
   ) throws(Errno) -> OpenFile? {
@@ -20,7 +21,7 @@ enum RecordFile {
     return try file.lock(for: timeMax) ? file : nil
   }
 
-  /// Returns true if a run has the record locked, without locking it.
+  /// Returns true if a run currently holds the record's lock, without taking the lock.
   static func isLocked(_ path: String, role: String) -> Bool {
     let lockPath = path + ".lock"
     guard FileSystem.exists(lockPath) else { return false }
@@ -29,14 +30,15 @@ enum RecordFile {
     return file?.isLockedByAnother == true
   }
 
-  /// Replaces a record, durably.
+  /// Writes a record durably, replacing any previous version.
   ///
-  /// - Precondition: The caller has the record's lock.
+  /// - Precondition: The caller holds the record's lock.
   static func write(_ record: some Encodable, to path: String) throws(Errno) {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     guard let text = try? encoder.encode(record) else { throw .invalidArgument }
-    // The caller has the lock, so this file is left over from a killed run.
+    // The caller holds the lock, so if this file exists, it is left over from a run that was
+    // killed.
     let temporary = path + ".new"
     if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
     let file = try FileSystem.make(temporary)
@@ -46,7 +48,7 @@ enum RecordFile {
     try FileSystem.synchronizeFolder(FileSystem.folder(of: path))
   }
 
-  /// Removes a record, if there is one, durably.
+  /// Removes a record durably, if it exists.
   static func remove(_ path: String) throws(Errno) {
     if FileSystem.exists(path) { try FileSystem.remove(path) }
     try FileSystem.synchronizeFolder(FileSystem.folder(of: path))

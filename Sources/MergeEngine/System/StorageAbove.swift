@@ -1,17 +1,18 @@
-/// Devices and mounted file systems on top of devices, as the kernel reports them at one moment.
+/// The devices and mounted file systems that are on top of other devices, as reported by the kernel
+/// at a particular moment.
 struct StorageAbove {
-  /// A file system and a path where it is mounted.
+  /// A mounted file system and one of its mount points.
   struct Mount: Equatable {
     var path: String
-    /// The device number that its files have.
+    /// The device number that `stat` reports for files in the file system.
     var device: DeviceNumber
-    /// The block devices under the file system.
+    /// The block devices that contain the file system.
     var blockDevices: Set<DeviceNumber>
   }
 
-  /// The visible file systems, each with one of its mount points.
+  /// The file systems that this process can see, each with one of its mount points.
   let mounts: [Mount]
-  /// The attached loop devices.
+  /// The attached loop devices and their backing files or devices.
   let loops: [(device: DeviceNumber, layer: StorageStack.Layer)]
 
   static func now() -> StorageAbove {
@@ -41,23 +42,25 @@ struct StorageAbove {
     } + loops.filter { $0.layer == .device(device) }.map(\.device)
   }
 
-  /// Returns the loop devices over files of a file system.
+  /// Returns the loop devices that are backed by files in a file system.
   func devices(onFilesOf fileSystem: DeviceNumber) -> [DeviceNumber] {
     loops.compactMap { loop in
       if case .file(fileSystem, _) = loop.layer { loop.device } else { nil }
     }
   }
 
-  /// Parses the format of /proc/self/mountinfo: `36 35 98:0 / /mnt rw shared:1 - ext4 /dev/vda rw`.
+  /// Parses the content of /proc/self/mountinfo, which has one line for each mount.
   ///
-  /// A file system that is mounted several times is listed once, at its last mount point that no
-  /// later mount hides.
+  /// For example: `36 35 98:0 / /mnt rw shared:1 - ext4 /dev/vda rw`.
+  ///
+  /// A file system that is mounted in several places is listed once, at the most recent mount point
+  /// that is not hidden by a later mount.
   static func mounts(_ text: String) -> [Mount] {
     var mounts: [Mount] = []
     for line in text.split(separator: "\n") {
       let words = line.split(separator: " ")
       guard words.count > 4, let device = DeviceNumber(text: String(words[2])) else { continue }
-      // Optional words precede the dash.
+      // Optional fields precede the dash.
       let rest = words.drop { $0 != "-" }.dropFirst()
       let source = rest.dropFirst().first.map { unescaped($0) } ?? ""
       let mount = Mount(
@@ -71,14 +74,14 @@ struct StorageAbove {
     return mounts.reversed().filter { seen.insert($0.device).inserted }.reversed()
   }
 
-  /// Returns the devices of a file system: the one with its number or, if there is none, those of
-  /// its source.
+  /// Returns the block devices that contain a file system: the one with the file system's device
+  /// number or, if that is not the number of a block device, those named as its source.
   private static func blockDevices(
     _ number: DeviceNumber, kind: Substring, source: String
   ) -> Set<DeviceNumber> {
     guard number.major == 0 else { return [number] }
-    // bcachefs separates devices with colons. A word that is not a node is a share of another
-    // machine.
+    // bcachefs separates its devices with colons. Anything that is not a path in /dev is not a
+    // block device; it may be a network share, for example.
     let nodes = source.split(separator: ":").map(String.init).filter { $0.hasPrefix("/dev/") }
     let named = Set(nodes.compactMap(FileSystem.blockDevice(at:)))
     guard kind == "btrfs" else { return named }
@@ -96,7 +99,7 @@ struct StorageAbove {
       })
   }
 
-  /// Decodes blanks and similar characters, which are three octal digits after a backslash.
+  /// Decodes the escapes for spaces and similar characters: a backslash and three octal digits.
   private static func unescaped(_ word: Substring) -> String {
     var bytes: [UInt8] = []
     var rest = PathText.bytes(of: String(word))[...]

@@ -1,13 +1,14 @@
-/// The bytes of a file or disk that a file or device shows, below loop devices and partitions.
+/// The range of bytes, in an underlying file or disk, that a file or device maps once loop devices
+/// and partitions are resolved.
 ///
-/// Two names of the same bytes have extents that overlap: hard links, a loop device and its file, a
-/// partition and its disk. Of device-mapper's devices, only those that show one part of another
-/// device are resolved.
+/// Extents overlap if two paths lead to the same bytes, as for two hard links, a loop device and
+/// its file, or a partition and its disk. A device-mapper device is resolved only if it maps a
+/// single part of another device.
 ///
-/// A partition from sector 2048 on, of a loop device that shows a file from byte 4096 on, begins at
-/// byte 1,052,672 of the file.
+/// For example, if a loop device maps a file from byte 4096 on, a partition that starts at sector
+/// 2048 of the loop device begins at byte 1,052,672 of the file.
 package struct StorageExtent: Equatable {
-  /// The backing of a linear device of device-mapper: another device from `byteOffset` on.
+  /// The part of another device that a linear device-mapper device maps, starting at `byteOffset`.
   package struct LinearPart: Sendable {
     var device: DeviceNumber
     var byteOffset: UInt64
@@ -18,19 +19,20 @@ package struct StorageExtent: Equatable {
     }
   }
 
-  /// Linear devices by number.
+  /// A dictionary from the number of each linear device to the part of another device that it maps.
   package typealias LinearParts = [DeviceNumber: LinearPart]
 
-  /// The file or disk.
+  /// The underlying file or disk that contains the bytes.
   private(set) var layer: StorageStack.Layer
-  /// The bytes in the layer; a range to the end of the layer, wherever that is, ends at
-  /// `UInt64.max`.
+  /// The range of bytes in the underlying file or disk; `UInt64.max` as its end means that the
+  /// range extends to the end of the file or disk.
   private(set) var range = ByteRange(start: 0, end: .max)
-  /// A path of the file, if the layer is a file.
+  /// A path of the underlying file; nil if there is none, or if its path is unknown.
   ///
-  /// For a file under a loop device, the path is from sysfs and may lead elsewhere.
+  /// The path of a file under a loop device comes from sysfs, and may lead to a different file.
   private(set) var path: String?
-  /// The devices between the top and the layer, the top included.
+  /// All block devices that were visited while resolving a device to the underlying file or disk,
+  /// including the device itself.
   private(set) var devices: Set<DeviceNumber> = []
 
   init(
@@ -81,12 +83,13 @@ package struct StorageExtent: Equatable {
     layer = below
   }
 
-  /// Returns true if both have bytes in common.
+  /// Returns true if the two extents have bytes in common.
   func overlaps(_ other: StorageExtent) -> Bool {
     layer == other.layer && range.overlaps(other.range)
   }
 
-  /// Opens the file; returns nil for a disk, and for a file that the path does not lead to.
+  /// Opens the underlying file; returns nil if the extent is on a disk, or if the file is no longer
+  /// at its path.
   func openFile() -> OpenFile? {
     guard case .file(let device, let inode) = layer, let path,
       let file = try? OpenFile(path, role: "origin", access: .readOnly, direct: false),

@@ -1,18 +1,20 @@
-/// The layers under a device or file, as the kernel reports them: partitions, device-mapper layers
-/// and the files of loop devices.
+/// The layers beneath a device or file, as reported by the kernel: disks, device-mapper devices and
+/// the backing files of loop devices.
 package struct StorageStack: Equatable, Sendable {
   package enum Layer: Hashable, Sendable {
     case device(DeviceNumber)
     case file(device: DeviceNumber, inode: UInt64)
   }
 
-  /// The device or file itself.
+  /// The device or file at the top of the stack.
   package let top: Layer
-  /// The device or file itself and, if it is a loop device, its backing.
+  /// The device or file at the top of the stack and, if it is a loop device, its backing file or
+  /// device, and so on down.
   ///
-  /// A loop device may show only a part, but two loop devices over one file are assumed to overlap.
+  /// A loop device may map only part of its file, but two loop devices backed by the same file are
+  /// assumed to overlap.
   private var wholes: Set<Layer> = []
-  /// All layers that contain its bytes, itself included.
+  /// All layers of the stack, including the device or file at the top.
   package private(set) var layers: Set<Layer> = []
 
   package init(_ file: OpenFile) {
@@ -39,13 +41,13 @@ package struct StorageStack: Equatable, Sendable {
     }
   }
 
-  /// Finds the layers under the file system with that device number.
+  /// Finds the layers beneath the file system that is on the given device.
   package init(fileSystemOn device: DeviceNumber) {
     top = .device(device)
     add(top)
   }
 
-  /// Returns true if writing to one may change bytes of the other.
+  /// Returns true if a write to the top of either stack may change bytes at the top of the other.
   package func overlaps(_ other: StorageStack) -> Bool {
     !layers.isDisjoint(with: other.wholes) || !other.layers.isDisjoint(with: wholes)
   }
@@ -68,7 +70,8 @@ package struct StorageStack: Equatable, Sendable {
 }
 
 extension DeviceNumber {
-  /// Parses `major:minor`.
+  /// Parses a device number of the form `major:minor`; returns nil if the text is missing or
+  /// malformed.
   init?(text: String?) {
     guard let parts = text?.split(separator: ":"), parts.count == 2, let major = UInt32(parts[0]),
       let minor = UInt32(parts[1])
@@ -76,7 +79,7 @@ extension DeviceNumber {
     self.init(major: major, minor: minor)
   }
 
-  /// Unpacks the kernel's packed form.
+  /// Unpacks a device number from the form in which the kernel passes it to user space.
   init(packed: UInt64) {
     major = UInt32(truncatingIfNeeded: packed >> 8 & 0xFFF | packed >> 32 & ~0xFFF)
     minor = UInt32(truncatingIfNeeded: packed & 0xFF | packed >> 12 & ~0xFF)

@@ -1,10 +1,10 @@
 internal import Glibc
 package import SystemPackage
 
-/// A thread with all signals blocked, so that the process's signals go to the thread that waits for
-/// I/O.
+/// A thread that blocks all signals, so that signals sent to the process are delivered to another
+/// thread, the one that waits for I/O.
 ///
-/// It must be joined or detached.
+/// Every thread must be joined or detached.
 package struct SystemThread: ~Copyable {
   private let thread: pthread_t
 
@@ -13,17 +13,19 @@ package struct SystemThread: ~Copyable {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
   }
 
-  /// - `stackByteCount`: the stack size; small, since a process that locks its memory locks that
-  ///   too.
-  /// - Throws: `Errno` if no thread can be created; then `body` does not run.
+  /// Starts a thread that runs `body`.
+  ///
+  /// - `stackByteCount`: the stack size; keep it small, since a process that locks its memory also
+  ///   locks the stack.
+  /// - Throws: `Errno` if the thread cannot be created; `body` does not run in that case.
   package init(stackByteCount: Int, _ body: @escaping @Sendable () -> Void) throws(Errno) {
     var thread = pthread_t()
     var all = sigset_t()
     var before = sigset_t()
-    // SAFETY: every object is the caller's own for the length of the calls. The body is retained
-    // until the thread takes it over, or released here if there is no thread. The attributes are
-    // allocated, since the initializer of the structure depends on which C module the compiler
-    // imports first.
+    // SAFETY: nothing else accesses these objects during the calls. The body stays retained until
+    // the thread takes it over, or is released here if no thread was created. The attributes are
+    // allocated rather than initialized because the structure's initializer depends on which C
+    // module the compiler imports first.
     let attributes = UnsafeMutablePointer<pthread_attr_t>.allocate(capacity: 1)
     unsafe pthread_attr_init(attributes)
     defer {
@@ -52,19 +54,20 @@ package struct SystemThread: ~Copyable {
     self.thread = thread
   }
 
-  /// Waits until the body has returned.
+  /// Waits until the thread's body has returned.
   package consuming func join() { pthread_join(thread, nil) }
 
-  /// Lets the thread run to its end without a join.
+  /// Lets the thread run to completion without being joined.
   package consuming func detach() { pthread_detach(thread) }
 }
 
 /// A counting semaphore.
 ///
-/// Writes made before `signal()` are visible after the `wait()` that it releases.
+/// Memory writes made before a call to `signal()` are visible after the `wait()` that the call
+/// releases.
 @safe package struct Semaphore: ~Copyable, @unchecked Sendable {
-  // SAFETY: allocated and initialized in init, at one address until deinit; no other object has the
-  // pointer. Any thread may make its calls.
+  // SAFETY: the semaphore is allocated and initialized in init and stays at the same address until
+  // deinit; no other object has the pointer. Semaphore calls may be made on any thread.
   private let semaphore: UnsafeMutablePointer<sem_t>
 
   package init(_ count: UInt32) {
@@ -72,7 +75,7 @@ package struct SystemThread: ~Copyable {
     unsafe sem_init(semaphore, 0, count)
   }
 
-  /// - Precondition: No thread waits.
+  /// - Precondition: No thread is waiting for the semaphore.
   deinit {
     unsafe sem_destroy(semaphore)
     unsafe semaphore.deallocate()

@@ -1,22 +1,22 @@
 internal import SystemPackage
 
-// The catalogue of errors about files and devices in any role, memory, and asynchronous I/O.
+// Errors about files and devices in any role, about memory, and about asynchronous I/O.
 
 extension MergeError {
   private static let asynchronousCalls =
     "a sandbox, such as a container's seccomp profile, must allow io_setup, io_submit, io_getevents, "
     + "io_pgetevents and io_destroy"
 
-  /// Returns the remedy for a refusal of asynchronous I/O by the system.
+  /// Returns the hint for an error that occurs when the system refuses asynchronous I/O.
   static func asynchronousHint(_ errno: Errno) -> String {
     errno == .notPermitted || errno == .permissionDenied
       ? asynchronousCalls : "the kernel must be built with CONFIG_AIO, and \(asynchronousCalls)"
   }
 
-  /// Returns the remedy for a limit or a sandbox indicated by an error number; nil for any other
-  /// number.
+  /// Returns the hint for an error code that points to a resource limit or a sandbox; nil for any
+  /// other error code.
   ///
-  /// - `call`: the failed system call, if a sandbox may have refused it.
+  /// - `call`: the system call that failed; nil if a sandbox cannot be the cause.
   static func limitHint(_ errno: Errno, call: String? = nil) -> String? {
     switch errno {
     case .tooManyOpenFiles:
@@ -34,9 +34,9 @@ extension MergeError {
     }
   }
 
-  /// Returns the error for a file of the wrong kind.
+  /// Returns the error for a file of the wrong kind, such as a directory or a pipe.
   ///
-  /// - `kind`: the kind found.
+  /// - `kind`: the kind of file that was found.
   static func fileKind(
     _ path: String, _ role: String, is kind: FileKind, onlyRegularFiles: Bool
   ) -> MergeError {
@@ -48,9 +48,9 @@ extension MergeError {
       context: Context(path: path, role: role))
   }
 
-  /// Returns the error for a failed open.
+  /// Returns the error for a file or device that cannot be opened.
   ///
-  /// - `isRoot`: true if this process has root's rights.
+  /// - `isRoot`: true if this process runs as root.
   static func cannotOpen(
     _ path: String, _ role: String, _ errno: Errno, isRoot: Bool
   ) -> MergeError {
@@ -82,11 +82,12 @@ extension MergeError {
       context: Context(path: path, role: role))
   }
 
-  /// Returns the error for a device that is read-only in the kernel.
+  /// Returns the error for a device that the kernel treats as read-only.
   ///
-  /// `blockdev --setrw` affects neither the table of a mapped device nor the file of a loop device.
+  /// `blockdev --setrw` cannot make a device-mapper table writable, or a loop device that was
+  /// attached as read-only.
   ///
-  /// - `mappedName`: the device's name in device-mapper; nil for any other device.
+  /// - `mappedName`: the device's name in device-mapper; nil if it is not a device-mapper device.
   static func deviceReadOnly(
     _ path: String, _ role: String, mappedName: String?, isLoopDevice: Bool
   ) -> MergeError {
@@ -147,7 +148,7 @@ extension MergeError {
       context: Context(path: path, name: loop))
   }
 
-  /// Returns the error for a block device that is missing from sysfs.
+  /// Returns the error for a block device that has no entry in sysfs.
   static func deviceUnseen(_ path: String, _ role: String, number: String) -> MergeError {
     MergeError(
       .deviceUnseen, .refused, "cannot tell what the \(role) consists of", at: path,
@@ -156,7 +157,7 @@ extension MergeError {
       context: Context(path: path, role: role))
   }
 
-  /// Returns the error for a file that may have a loop device attached.
+  /// Returns the error for a file to which a loop device may be attached.
   static func loopDevicesUnseen(_ path: String, _ why: LoopBlindness) -> MergeError {
     let (cause, hint): (String, String?) =
       switch why {
@@ -208,12 +209,13 @@ extension MergeError {
   }
 }
 
-/// The reason that the system's loop devices cannot be inspected.
+/// The reason why the system's loop devices cannot be inspected.
 enum LoopBlindness: Equatable {
   case noSysfs
-  /// The node of a loop device in use cannot be opened.
+  /// A loop device is in use, but its node cannot be opened.
   case node(String, Errno)
-  /// The file under a loop device is unreachable: it was deleted, or is in another mount namespace.
+  /// The backing file of a loop device cannot be reached: it was deleted, or it is in another mount
+  /// namespace.
   case file(String)
 }
 
@@ -221,7 +223,7 @@ enum LoopBlindness: Equatable {
 enum FileKind {
   case directory, blockDevice, characterDevice, pipe, socket, symbolicLink, regularFile, other
 
-  /// The kind, as part of a sentence.
+  /// The kind of file, worded as part of a sentence.
   var inWords: String {
     switch self {
     case .directory: "a directory"

@@ -1,14 +1,14 @@
 internal import SystemPackage
 
-// The catalogue of errors about the journal as a file; `JournalFault` contains those about its
-// content.
+// Errors about the journal file itself; errors about the content of a journal are in
+// `JournalFault`.
 
 extension MergeError {
-  /// Returns the remedy for a name that cannot be created, changed or removed in a folder; nil for
-  /// most numbers.
+  /// Returns the hint for a file that cannot be created, renamed or removed in a directory; nil for
+  /// most error codes.
   private static func folderHint(_ errno: Errno) -> String? {
-    // Missing permission has another number; even root gets this one for an immutable folder or in
-    // a sandbox.
+    // Lack of permission has a different error code. Even root gets this one if the directory is
+    // immutable, or in a sandbox.
     errno == .notPermitted
       ? "a sandbox, such as a container's seccomp profile, must allow open, link, rename and fsync; check "
         + "whether the journal's directory is immutable with".above("lsattr -d FOLDER")
@@ -72,8 +72,8 @@ extension MergeError {
       hint: folderHint(errno))
   }
 
-  /// Returns the error for a file system that cannot name a file without the risk of overwriting
-  /// another.
+  /// Returns the error for a file system on which a file cannot be given its name without the risk
+  /// of overwriting another file.
   static func cannotNameJournal(_ path: String) -> MergeError {
     MergeError(
       .cannotNameJournal, .refused, "cannot create the journal", at: path,
@@ -87,7 +87,7 @@ extension MergeError {
       hint: limitHint(errno, call: "flock") ?? "use a file system that supports locks")
   }
 
-  /// Returns the error for a failed flush while a run takes over an existing journal.
+  /// Returns the error for an existing journal that cannot be flushed when a run opens it.
   static func cannotFlushOpenedJournal(_ path: String, _ errno: Errno) -> MergeError {
     var error = cannotFlushJournal(path, errno)
       .hinting("see the kernel log about the device that it is on")
@@ -106,7 +106,7 @@ extension MergeError {
       hint: limitHint(errno))
   }
 
-  /// Returns the error for a journal that cannot record that its merge was abandoned.
+  /// Returns the error for a journal to which the abandonment of its merge cannot be written.
   static func cannotRecordGivenUp(_ path: String, _ errno: Errno) -> MergeError {
     var error = cannotAppendJournal(path, errno)
     error.kind = .refused
@@ -143,7 +143,8 @@ extension MergeError {
 
   /// Returns the error for a journal that was removed or replaced during the merge.
   ///
-  /// - `cause`: the error that stopped the merge before the loss was noticed.
+  /// - `cause`: the error that stopped the merge before the missing journal was noticed; nil if
+  ///   there was none.
   static func journalGone(_ path: String, after cause: MergeError? = nil) -> MergeError {
     MergeError(
       .journalGone, .stopped, "the journal is gone", at: path,
@@ -152,10 +153,11 @@ extension MergeError {
       context: Context(path: path, cause: cause))
   }
 
-  /// Returns the error for a journal that was moved during the merge, that is in a moved folder, or
-  /// that has something mounted over it.
+  /// Returns the error for a journal that is no longer at its path: during the merge, it or its
+  /// directory was moved, or something was mounted over it.
   ///
-  /// - `cause`: the error that stopped the merge before the move was noticed.
+  /// - `cause`: the error that stopped the merge before the move was noticed; nil if there was
+  ///   none.
   static func journalMoved(_ path: String, after cause: MergeError? = nil) -> MergeError {
     MergeError(
       .journalMoved, .stopped, "the journal is no longer at its path", at: path,
@@ -164,15 +166,16 @@ extension MergeError {
       context: Context(path: path, cause: cause))
   }
 
-  /// Returns the sentence about a merge that `cause` stopped and whose journal was moved.
+  /// Returns the sentence that reports why a merge stopped, and that its journal was moved.
   package static func journalHasMoved(after cause: MergeError) -> String {
     "\(cause.code == .interrupted ? "a signal arrived" : cause.message); the journal was moved during the merge, or "
       + "something is mounted over it"
   }
 
-  /// Returns the sentence about a merge that `cause` stopped and whose journal was lost.
+  /// Returns the sentence that reports why a merge stopped, and that it cannot be resumed because
+  /// its journal is gone.
   package static func journalIsGone(after cause: MergeError) -> String {
-    // The details of an interruption only help a user who can resume.
+    // The details of an interruption are useful only to a user who can resume the merge.
     journalIsGone(cause.code == .interrupted ? "a signal arrived" : cause.message)
   }
 
@@ -181,16 +184,17 @@ extension MergeError {
   }
 }
 
-/// The reason that someone other than the user or root could have written a journal.
+/// The reason why a user other than root and the current user could have written a journal.
 enum JournalDoubt: Equatable {
-  /// The journal belongs to another user; `isAskedByRoot` is true if the caller is root.
+  /// The journal belongs to the user with this ID; `isAskedByRoot` is true if thin-merge runs as
+  /// root.
   case owner(UInt32, isAskedByRoot: Bool)
-  /// Users other than the journal's owner may write it.
+  /// The journal's mode, given here, lets users other than its owner write to it.
   case mode(UInt32)
-  /// The journal has other names.
+  /// The journal file has this number of hard links rather than one.
   case nameCount(UInt64)
 
-  /// The reason, as a sentence.
+  /// The reason, worded as a clause about the journal.
   fileprivate var inWords: String {
     switch self {
     case .owner(let user, let isAskedByRoot):

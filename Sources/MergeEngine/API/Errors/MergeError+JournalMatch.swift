@@ -1,4 +1,4 @@
-// The catalogue of errors about the merge that a journal records, and its progress.
+// Errors about the merge that a journal records, and about the progress of that merge.
 
 extension MergeError {
   static func noJournalOf(_ name: String) -> MergeError {
@@ -23,10 +23,10 @@ extension MergeError {
       context: Context(path: paths[0]))
   }
 
-  /// Returns the error for a journal that records another merge than the requested one.
+  /// Returns the error for a journal that records a merge other than the requested one.
   ///
   /// - `isFinished`: true if the recorded merge is finished.
-  /// - `isResumed`: true if the verb was to resume from this journal.
+  /// - `isResumed`: true if the user asked to resume from this journal.
   static func journalOfOtherMerge(
     _ path: String, _ difference: JournalDifference, deviceID: UInt32, isFinished: Bool,
     isResumed: Bool
@@ -66,7 +66,8 @@ extension MergeError {
       "the \(role) has no stable identity, and is \(now); it was \(before)", role)
   }
 
-  /// Returns the error for a device without an identity either in the journal or on the system.
+  /// Returns the error for a device whose stable identity is missing either in the journal or on
+  /// this system.
   static func identifiedOtherwise(
     _ journalPath: String, _ role: String, now: String, before: String
   ) -> MergeError {
@@ -85,10 +86,10 @@ extension MergeError {
       at: path, because: why, context: Context(path: path, role: role))
   }
 
-  /// Returns the error for a data device that was declared a copy but contains none of the merged
-  /// bytes.
+  /// Returns the error for a data device that the user declared to be a copy, but that contains
+  /// none of the merged bytes.
   ///
-  /// - `byteCount`: the recorded bytes that were compared.
+  /// - `byteCount`: the number of recorded bytes that were compared.
   static func noCopyOfData(_ journalPath: String, byteCount: UInt64) -> MergeError {
     MergeError(
       .noCopyOfData, .journalConflict, "the data device is not a copy of the original",
@@ -98,10 +99,10 @@ extension MergeError {
       context: Context(path: journalPath, counts: ["bytes": byteCount]))
   }
 
-  /// Returns the error for a data device that has no identity and whose bytes differ from those
-  /// merged.
+  /// Returns the error for a data device that has no stable identity, and whose bytes differ from
+  /// those that were merged.
   ///
-  /// - `changed`: the number of changed transfers among the `count` recorded ones that were read.
+  /// - `changed`: how many of the first `count` recorded transfers differ.
   static func dataNotAsRecorded(
     _ path: String, journalPath: String, changed: Int, of count: Int
   ) -> MergeError {
@@ -116,8 +117,8 @@ extension MergeError {
         counts: ["changed": UInt64(changed), "transfers": UInt64(count)]))
   }
 
-  /// Returns the error for merged bytes that are neither on the origin nor on a copy of the data
-  /// device.
+  /// Returns the error for merged bytes that are found neither on the origin nor on the copy of the
+  /// data device.
   static func mergedBytesLost(
     _ originPath: String, journalPath: String, byteCount: UInt64, firstByteOffset: UInt64
   ) -> MergeError {
@@ -144,8 +145,8 @@ extension MergeError {
       at: path, because: afterFinished(difference.inWords), context: context)
   }
 
-  /// Returns the sentence about a finished merge that cannot be merged again, including the
-  /// difference.
+  /// Returns the sentence that explains why a finished merge cannot be done again, and that nothing
+  /// was written.
   package static func afterFinished(_ difference: String) -> String {
     "\(difference); nothing was written"
   }
@@ -156,10 +157,10 @@ extension MergeError {
       because: "there is nothing to resume")
   }
 
-  /// Returns the error for a finished merge with leftovers in its pool.
+  /// Returns the error for a finished merge whose changes to the pool are not all undone.
   ///
   /// - `pool`: the pool's name; nil if the pool is not active.
-  /// - `left`: the changes to undo.
+  /// - `left`: the changes that are still to be undone.
   static func mergeNotSettled(
     _ journalPath: String, pool: String?, recordPath: String, _ left: [String]
   ) -> MergeError {
@@ -221,7 +222,8 @@ extension MergeError {
       "\(byteCount) of \(planned) bytes are recorded")
   }
 
-  /// Returns the error for a journal in which a newer entry covers only part of an older one.
+  /// Returns the error for a journal in which newer entries partly overwrite older ones, leaving
+  /// some bytes without a checksum.
   static func checksumsMissing(
     _ journalPath: String, byteCount: UInt64, of planned: UInt64
   ) -> MergeError {
@@ -258,8 +260,8 @@ extension MergeError {
       context: Context(path: originPath, counts: ["bytes": byteCount]))
   }
 
-  /// Returns the error for a recorded byte that the plan does not map, found while earlier runs are
-  /// checked.
+  /// Returns the error for a byte that the journal records but the merge plan does not include,
+  /// found while the work of earlier runs is being checked.
   static func journalUnmapped(byteOffset: UInt64) -> MergeError {
     MergeError(
       .journalUnmapped, .journalConflict,
@@ -268,14 +270,15 @@ extension MergeError {
       context: Context(counts: ["byte": byteOffset]))
   }
 
-  /// Returns the error for a recorded byte that the plan does not map, found by the final proof.
+  /// Returns the error for a byte that the journal records but the merge plan does not include,
+  /// found by the final check of the journal.
   static func recordedNotMapped(_ journalPath: String, byteOffset: UInt64) -> MergeError {
     journalIncomplete(
       journalPath, byteOffset,
       "byte \(byteOffset) of the origin is recorded, but the thin device does not map it")
   }
 
-  /// Returns the error for a planned byte that no entry records.
+  /// Returns the error for a byte of the merge plan that no journal entry records.
   static func mappedNotRecorded(_ journalPath: String, byteOffset: UInt64) -> MergeError {
     journalIncomplete(
       journalPath, byteOffset, "byte \(byteOffset) of the origin is not recorded")
@@ -290,46 +293,46 @@ extension MergeError {
   }
 }
 
-/// The difference between a device and its journal's records.
+/// A summary of how a device differs from what the journal records for it.
 struct RecordedDifference {
   var byteCount: UInt64
-  /// The first byte that differs, as an offset on the origin.
+  /// The offset on the origin of the first byte that differs.
   var firstByteOffset: UInt64
 
-  /// The difference, as part of a sentence.
+  /// The size and position of the difference, worded as part of a sentence.
   fileprivate var inWords: String {
     "\(byteCount.formattedByteCount) differ from the merged data, the first at byte "
       + "\(firstByteOffset) of the origin"
   }
 }
 
-/// The difference between a journal's merge and the requested one.
+/// The difference between the merge that a journal records and the requested merge.
 enum JournalDifference: Equatable {
-  /// The thin devices differ.
+  /// The merges are of different thin devices; the values are their device IDs.
   case deviceID(found: UInt32, wanted: UInt32)
-  /// The journal names another device.
+  /// The journal names a different origin or data device than the requested merge does.
   case device(RecordedRole, foundName: String, wantedName: String)
-  /// The sizes of a device differ.
+  /// A device's size differs from the size that the journal records.
   case byteCount(RecordedRole, found: UInt64, wanted: UInt64)
-  /// The end bytes, or the policies for blocks past the end, differ.
+  /// The merges end at different bytes, or have different policies for blocks past the end.
   case end(found: UInt64, PastEndPolicy, wanted: UInt64, PastEndPolicy)
-  /// Only the thin device's mappings differ; the values are their fingerprints.
+  /// Only the thin device's mappings differ; `found` and `wanted` are their fingerprints.
   ///
-  /// - `changed`: the thin device's name in messages if its pool is known to be the same; nil if
-  ///   not.
+  /// - `changed`: what messages call the thin device, if its pool is known to be the same; nil
+  ///   otherwise.
   case mappings(found: String, wanted: String, changed: String?)
 
-  /// A device as named by the journal and by the requested merge.
+  /// An origin or data device, with its paths in the journal and in the requested merge.
   struct RecordedRole: Equatable {
-    /// "origin" or "data device".
+    /// The device's role: "origin" or "data device".
     var name: String
-    /// "merged into" or "merged from".
+    /// The way in which the merge used the device: "merged into" or "merged from".
     var use: String
     var foundPath: String
     var path: String
   }
 
-  /// The code of the resulting error.
+  /// The code of the error that reports the difference.
   var code: MergeError.Code {
     switch self {
     case .deviceID: .journalOfOtherThinDevice
@@ -356,7 +359,7 @@ enum JournalDifference: Equatable {
     }
   }
 
-  /// The difference, as part of a sentence.
+  /// The difference between the two merges, worded as part of a sentence.
   fileprivate var inWords: String {
     switch self {
     case .deviceID(let found, let wanted):

@@ -1,11 +1,12 @@
 internal import SystemPackage
 
-// The catalogue of errors about the origin.
+// Errors about the origin.
 
 extension MergeError {
-  /// Returns the error for an origin that is one of the pool's devices, or shares blocks with it.
+  /// Returns the error for an origin that is the pool's metadata or data device, or that overlaps
+  /// it.
   ///
-  /// - `role`: that device's role, "metadata" or "data".
+  /// - `role`: the role of the pool's device: "metadata" or "data".
   static func originIsPoolDevice(_ path: String, _ role: String, _ other: String) -> MergeError {
     MergeError(
       .originIsPoolDevice, .refused, "cannot use the origin", at: path,
@@ -26,9 +27,10 @@ extension MergeError {
       hint: limitHint(errno, call: "flock") ?? "use a file system that supports locks")
   }
 
-  /// Returns the error for a flock of the whole file, as taken by other merges.
+  /// Returns the error for an origin that another program has locked as a whole with `flock`, as
+  /// merges do.
   ///
-  /// - `file`: the origin, or the file under it if it is a loop device.
+  /// - `file`: the path of the origin or, if it is a loop device, of its backing file.
   static func originLocked(_ path: String, file: String) -> MergeError {
     MergeError(
       .originLocked, .busy, "the origin is in use", at: path,
@@ -36,8 +38,8 @@ extension MergeError {
       hint: "find the program with".above("lsof \(file.shellQuoted)"))
   }
 
-  /// Returns the error for an origin whose merge is still running, if only its record names the
-  /// origin.
+  /// Returns the error for an origin that another run is working on, if the origin is known only
+  /// from its record.
   static func originRecordInUse(_ recordPath: String) -> MergeError {
     let lockPath = recordPath + ".lock"
     return MergeError(
@@ -50,7 +52,8 @@ extension MergeError {
     file == path ? "it" : "the file under it, \(file),"
   }
 
-  /// Returns the error for a locked byte range, as QEMU locks its images.
+  /// Returns the error for an origin in which another program has locked a byte range, as QEMU does
+  /// with its images.
   static func originPartLocked(_ path: String, file: String) -> MergeError {
     MergeError(
       .originPartLocked, .busy, "the origin is in use", at: path,
@@ -109,7 +112,8 @@ extension MergeError {
 
   private static let makeRoom = "free space on its file system, then run the same command again"
 
-  /// Returns the error for holes that do not fit into the free space; none of them was allocated.
+  /// Returns the error for an origin whose holes need more space than is free; none of them were
+  /// allocated.
   static func noRoomForHoles(_ path: String, byteCount: UInt64, free: UInt64) -> MergeError {
     MergeError(
       .noRoomForHoles, .refused, "not enough space for the holes in the origin", at: path,
@@ -134,7 +138,8 @@ extension MergeError {
       because: errno)
   }
 
-  /// Returns the error for a failed flush of earlier runs' writes, before any of them is checked.
+  /// Returns the error for an origin to which the writes of earlier runs cannot be flushed before
+  /// they are checked.
   static func cannotFlushEarlierRuns(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotFlushOrigin, .stopped, "cannot flush the writes of earlier runs", at: path,
@@ -147,10 +152,11 @@ extension MergeError {
       hint: asynchronousHint(errno))
   }
 
-  /// Returns the error for an origin whose path now leads to another file.
+  /// Returns the error for an origin that is no longer at its path, or whose backing file is no
+  /// longer at its own.
   ///
-  /// - `file`: the origin, or the file under it if it is a loop device.
-  /// - `journalPath`: the merge's journal; nil if the origin was only compared.
+  /// - `file`: the path of the origin or, if it is a loop device, of its backing file.
+  /// - `journalPath`: the path of the merge's journal; nil if the origin was only compared.
   static func originMoved(_ path: String, file: String, journalPath: String?) -> MergeError {
     let what =
       file == path
@@ -168,7 +174,7 @@ extension MergeError {
 
   /// Returns the error for an origin that was truncated while it was being written or compared.
   ///
-  /// - `journalPath`: the merge's journal; nil if the origin was only compared.
+  /// - `journalPath`: the path of the merge's journal; nil if the origin was only compared.
   static func originShortened(
     _ path: String, byteCount: UInt64, before: UInt64, journalPath: String?
   ) -> MergeError {
@@ -205,9 +211,10 @@ extension MergeError {
       because: "you did not confirm; nothing was written")
   }
 
-  /// Returns the error for an origin file whose byte offsets differ from those of the device in it.
+  /// Returns the error for an origin that is a disk image container, in which byte offsets differ
+  /// from those on the virtual disk.
   ///
-  /// - `format`: the container's name.
+  /// - `format`: the name of the container format.
   static func originIsContainer(_ path: String, _ format: String) -> MergeError {
     MergeError(
       .originIsContainer, .refused, "cannot merge into the origin", at: path,
@@ -226,9 +233,9 @@ extension MergeError {
       context: Context(path: path, name: "LUKS"))
   }
 
-  // MARK: As a mapped device, beside an active pool
+  // MARK: Origins that are mapped devices, used with an active pool
 
-  /// Returns the error for an origin whose name matches both a file and a volume.
+  /// Returns the error for an origin whose name matches both a file and a logical volume.
   static func originAmbiguous(_ text: String, volumePath: String) -> MergeError {
     MergeError(
       .originAmbiguous, .refused, "the origin is ambiguous", at: text,
@@ -254,9 +261,9 @@ extension MergeError {
       context: Context(path: path))
   }
 
-  /// Returns the error for an origin that inactive thin devices may read from.
+  /// Returns the error for an origin that inactive thin devices may also use as their origin.
   ///
-  /// - `note`: the list of those devices.
+  /// - `note`: the note that lists the inactive thin devices.
   static func originMaybeShared(_ pool: String, _ note: MergeNote) -> MergeError {
     MergeError(
       .originMaybeShared, .refused, "other thin devices may use this origin", at: pool,
@@ -279,7 +286,8 @@ extension MergeError {
       context: Context(path: path, name: holder))
   }
 
-  /// Returns the same failure, found after everything was merged.
+  /// Returns the same error, but of the kind `stopped`, for a failure that is found after
+  /// everything was merged.
   func atTheEnd() -> MergeError {
     var error = self
     error.kind = .stopped
@@ -292,12 +300,13 @@ extension MergeError {
       because: "it is read-only in device-mapper, as external origins are in LVM")
   }
 
-  /// Returns the error for an origin that is read-only because of a target that cannot be reloaded.
+  /// Returns the error for an origin that is read-only because it has a device-mapper target that
+  /// cannot be made writable.
   ///
-  /// - `kind`: the target of the read-only layer.
-  /// - `isMirror`: true if that target is a raid1.
+  /// - `kind`: the type of the read-only target.
+  /// - `isMirror`: true if the read-only target is a RAID 1 mirror.
   /// - `volumeName`: the origin's name in LVM; nil if the origin is not an LVM volume.
-  /// - `kinds`: the device-mapper targets that can be made writable.
+  /// - `kinds`: the types of device-mapper targets that can be made writable.
   static func originReadOnlyForGood(
     _ path: String, kind: String, isMirror: Bool, volumeName: String?, kinds: [String]
   ) -> MergeError {
@@ -316,11 +325,11 @@ extension MergeError {
         + kinds.joined(separator: ", "), hint: hint)
   }
 
-  /// Returns the error for an origin whose cache LVM corrupts.
+  /// Returns the error for an origin with an LVM cache volume, whose data LVM would corrupt.
   ///
   /// While such a volume is both an external origin and active under its own name, lvm2 2.03.16
-  /// maps data and metadata of the cache volume twice, so that the cache reads and writes other
-  /// blocks (seen on 6.1).
+  /// maps the data and metadata of the cache volume twice. The cache then reads and writes the
+  /// wrong blocks (seen on Linux 6.1).
   static func originCachedByVolume(_ name: String) -> MergeError {
     MergeError(
       .originCachedByVolume, .refused, "cannot merge into a volume with a cache volume", at: name,
@@ -340,7 +349,8 @@ extension MergeError {
         + "record", context: Context(path: recordPath))
   }
 
-  /// Returns the error for a change that is not made because it cannot be recorded first.
+  /// Returns the error for a change to the origin's layers that is not made because it cannot be
+  /// recorded first.
   static func cannotWriteOriginRecord(
     _ path: String, _ recordPath: String, _ errno: Errno
   ) -> MergeError {

@@ -1,4 +1,4 @@
-// The catalogue of errors about other merges onto the same origin, and about their marks.
+// Errors about other merges into the same origin, and about the marks that they leave on it.
 
 extension MergeError {
   static func otherMergeUnfinished(_ path: String, deviceID: UInt32) -> MergeError {
@@ -16,7 +16,7 @@ extension MergeError {
       context: Context(path: path, journalPath: taker.journalPath, deviceID: taker.deviceID))
   }
 
-  /// Returns the error for a journal that is not the latest of its origin.
+  /// Returns the error for a journal that is not the latest one for its origin.
   ///
   /// - `isSameMerge`: true if the later journal records the same merge.
   static func journalOvertaken(
@@ -30,7 +30,8 @@ extension MergeError {
       context: Context(path: path, journalPath: later))
   }
 
-  /// Returns the error for a marked origin whose merge has no usable journal.
+  /// Returns the error for an origin that is marked as partially merged, but whose mark does not
+  /// lead to a usable journal.
   static func markWithoutJournal(
     _ originPath: String, _ doubt: MarkDoubt, journalPath: String
   ) -> MergeError {
@@ -44,7 +45,7 @@ extension MergeError {
       .markWithoutJournal, .journalConflict, "the origin may be partially merged", at: originPath,
       because: doubt.inWords(journalPath: journalPath), context: context)
   }
-  /// Returns the error for a merge that another run finished before this one could begin.
+  /// Returns the error for a merge that another run finished before this run could begin.
   static func finishedMeanwhile(_ path: String) -> MergeError {
     MergeError(
       .otherMergeFinished, .journalConflict, "another merge of these devices is finished", at: path,
@@ -52,12 +53,13 @@ extension MergeError {
       context: Context(path: path))
   }
 
-  /// Returns the error for a merge that a mark at its origin calls finished, but whose journal is
-  /// unreadable or doubtful.
+  /// Returns the error for a merge that is finished according to a mark on the origin, but whose
+  /// journal cannot be read or may be another merge's.
   ///
-  /// - `journalPath`: the journal's path in the mark; empty if the mark has none.
-  /// - `error`: the reason that the file at that path is unreadable; nil if it is another journal,
-  ///   or its devices may differ.
+  /// - `journalPath`: the path of the journal named by the mark; empty if the mark does not name
+  ///   one.
+  /// - `error`: the reason why the file at that path cannot be read; nil if there is no path, or if
+  ///   the file can be read but may be the journal of another merge.
   static func finishedByMark(
     _ originPath: String, journalPath: String, because error: MergeError?
   ) -> MergeError {
@@ -76,7 +78,7 @@ extension MergeError {
       because: afterFinished("a mark on the origin records it, but \(why)"), context: context)
   }
 
-  /// Returns the error for a finished merge that was followed by another merge onto the same
+  /// Returns the error for a finished merge that was followed by another merge into the same
   /// origin.
   static func finishedBefore(_ path: String) -> MergeError {
     MergeError(
@@ -86,22 +88,22 @@ extension MergeError {
   }
 }
 
-/// The reason that a mark does not reveal its merge's progress.
+/// The reason why the progress of a merge cannot be determined from the mark on its origin.
 enum MarkDoubt: Equatable {
-  /// The journal's path leads to nothing.
+  /// The journal that the mark names does not exist.
   case gone
-  /// The journal's path leads to another journal.
+  /// A different journal is at the path that the mark names.
   case replaced
-  /// The journal's path leads to a file that is not a readable journal.
+  /// The file at the path that the mark names is not a readable journal.
   case unusable(MergeError)
-  /// The mark has no path.
+  /// The mark does not name a journal.
   case unnamed
-  /// The mark was copied along with the file.
+  /// The mark was copied together with the origin file that it belongs to.
   case copied
-  /// Another version made the mark.
+  /// The mark was made by another version of thin-merge.
   case newer
 
-  /// Returns the reason as a sentence.
+  /// Returns the reason, worded as a clause about the origin.
   fileprivate func inWords(journalPath: String) -> String {
     let marked = "it has the mark of a merge"
     return switch self {

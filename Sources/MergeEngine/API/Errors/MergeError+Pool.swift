@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-// The catalogue of errors about active pools, and about their records and metadata snapshots.
+// Errors about active pools, and about their records and metadata snapshots.
 
 extension MergeError {
   private static func kernelsLog(_ pool: String) -> String {
@@ -25,7 +25,8 @@ extension MergeError {
       hint: "run this as root")
   }
 
-  /// Returns the error for a call that failed after device-mapper had listed the pool.
+  /// Returns the error for a device-mapper call that failed after device-mapper had listed the
+  /// pool.
   static func noDeviceMapper(ofPool pool: String, _ errno: Errno) -> MergeError {
     MergeError(
       .noDeviceMapper, .refused, "cannot list device-mapper devices", at: pool,
@@ -47,10 +48,10 @@ extension MergeError {
       context: Context(pool: name))
   }
 
-  /// Returns the error for a metadata device without an active pool.
+  /// Returns the error for a metadata device that no active pool uses.
   ///
-  /// - `isResumed`: true if a merge from an active pool is being resumed; after a reboot the pool
-  ///   may still come up.
+  /// - `isResumed`: true if a merge from an active pool is being resumed; after a reboot, the pool
+  ///   may not have been activated yet.
   static func poolNotActive(_ metadataPath: String, isResumed: Bool) -> MergeError {
     MergeError(
       .poolNotActive, isResumed ? .busy : .refused, "the pool is not active", at: metadataPath,
@@ -68,7 +69,7 @@ extension MergeError {
       context: Context(pool: mappedName, name: name))
   }
 
-  /// The role of an LVM volume that is not a thin volume.
+  /// The role of an LVM volume that is a thin pool or an external origin rather than a thin volume.
   enum VolumeRole {
     case pool
     case origin(of: [String])
@@ -89,9 +90,9 @@ extension MergeError {
       context: Context(name: name))
   }
 
-  /// Returns the error for a mapped device that is not thin.
+  /// Returns the error for a device-mapper device that is not a thin device.
   ///
-  /// - `targets`: the target types in its table.
+  /// - `targets`: the target types in the device's table.
   static func notThinDevice(
     _ name: String, targets: [String], _ role: VolumeRole? = nil
   ) -> MergeError {
@@ -136,10 +137,10 @@ extension MergeError {
         .above("thin_check \(metadataPath.shellQuoted)"))
   }
 
-  /// Returns the error for a device that is not used by the active pool.
+  /// Returns the error for a metadata or data device other than the one that the active pool uses.
   ///
-  /// - `role`: "metadata" or "data".
-  /// - `sharesBlocks`: true if the device is over or under the pool's own device.
+  /// - `role`: the role of the device: "metadata" or "data".
+  /// - `sharesBlocks`: true if the given device is above or below the pool's own device.
   static func notPoolDevice(
     _ path: String, _ role: String, expected: String, pool: String, sharesBlocks: Bool
   ) -> MergeError {
@@ -173,7 +174,7 @@ extension MergeError {
 
   /// Returns the error for an active pool that is marked `needs_check`.
   ///
-  /// - `holdsSnapshot`: true if a readable metadata snapshot is held.
+  /// - `holdsSnapshot`: true if the pool holds a readable metadata snapshot.
   static func poolNeedsCheck(
     _ pool: String, metadataPath: String, holdsSnapshot: Bool
   ) -> MergeError {
@@ -186,7 +187,7 @@ extension MergeError {
         circumstances: holdsSnapshot ? [.holdsMetadataSnapshot] : []))
   }
 
-  /// Returns the commands that make a pool marked `needs_check` usable again, as part of a hint.
+  /// Returns the part of a hint that shows how to make a pool marked `needs_check` usable again.
   static func clearingNeedsCheck(_ metadataPath: String) -> String {
     let path = metadataPath.shellQuoted
     return "check its metadata with".above("thin_check \(path)") + "\n"
@@ -196,7 +197,7 @@ extension MergeError {
 
   /// Returns the error for metadata that does not match the active pool.
   ///
-  /// Each pair is a block count and the bytes of a block.
+  /// Both `found` and `expected` give the number of blocks and the size of a block in bytes.
   static func poolMismatch(
     _ pool: String, found: (blockCount: UInt64, blockByteCount: UInt64),
     expected: (blockCount: UInt64, blockByteCount: UInt64)
@@ -220,8 +221,8 @@ extension MergeError {
       because: "an active pool changes its live mappings while they are read")
   }
 
-  /// Returns the error for a pool that changed so that the merge would differ from the approved
-  /// one.
+  /// Returns the error for a pool that has changed in such a way that the merge would differ from
+  /// the one that was approved.
   static func poolChanged(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .poolChanged, .busy, "the pool changed after the merge was planned",
@@ -249,7 +250,8 @@ extension MergeError {
       counts: ["free_blocks": free, "blocks": blockCount, "expected_blocks": min])
   }
 
-  /// Returns the error for a full pool, where suspending a thin device would never return.
+  /// Returns the error for a pool that is full or read-only, in which suspending a thin device
+  /// would hang.
   static func poolFull(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .poolTakesNoSnapshot, .refused, "cannot create a snapshot of the thin device",
@@ -295,7 +297,7 @@ extension MergeError {
       context: Context(path: path, pool: pool))
   }
 
-  /// Returns the error for a change that is not made because it cannot be recorded first.
+  /// Returns the error for a change to a pool that is not made because it cannot be recorded first.
   static func cannotWritePoolRecord(_ pool: String, _ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotWritePoolRecord, .refused, "cannot write the record of pool \(pool)", at: path,
@@ -306,13 +308,14 @@ extension MergeError {
 
   // MARK: The metadata snapshot
 
-  /// The evidence that a metadata snapshot belongs to someone else.
+  /// The evidence that a pool's metadata snapshot was taken by another program.
   enum ForeignSnapshot {
-    /// The metadata snapshot is held at that block.
+    /// The pool holds a metadata snapshot at the given block.
     case held(block: UInt64)
-    /// The metadata snapshot is held at that block and is older than the pool's last changes.
+    /// The pool holds a metadata snapshot at the given block, and the snapshot is older than the
+    /// pool's latest changes.
     case old(block: UInt64)
-    /// The kernel reports a metadata snapshot, and there was none before.
+    /// The pool has a metadata snapshot now, although it had none a moment ago.
     case takenJustNow
 
     fileprivate var inWords: String {
@@ -386,7 +389,7 @@ extension MergeError {
         "vgs -o pv_name,vg_missing_pv_count \(name.shellQuoted)"))
   }
 
-  /// Returns the error for a group that a lock manager shares between systems.
+  /// Returns the error for a volume group that is shared between systems through a lock manager.
   static func volumeGroupShared(_ name: String, lockType: String) -> MergeError {
     volumeGroup(
       name, .volumeGroupShared,
@@ -394,9 +397,9 @@ extension MergeError {
       hint: "if no other system uses it, make it a local volume group; see lvmlockd(8)")
   }
 
-  /// Returns the error for a group that belongs to another system.
+  /// Returns the error for a volume group that belongs to another system.
   ///
-  /// - `own`: this system's id; empty if it has none.
+  /// - `own`: this system's LVM system ID; empty if it has none.
   static func volumeGroupForeign(_ name: String, systemID: String, own: String) -> MergeError {
     volumeGroup(
       name, .volumeGroupForeign,

@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-// The catalogue of errors about the pool's two devices and their thin device, and about
+// Errors about the pool's metadata and data devices and the thin device on them, and about
 // interruptions.
 
 extension MergeError {
@@ -10,9 +10,10 @@ extension MergeError {
       because: "it is the metadata device, or overlaps it")
   }
 
-  /// Returns the error for a data device that ends before a block mapped by the thin device.
+  /// Returns the error for a data device that is too short to contain all blocks that the thin
+  /// device maps.
   ///
-  /// - `why`: the first such mapping.
+  /// - `why`: the sentence about the first mapping that goes past the end of the data device.
   static func dataTooShort(
     _ path: String, byteCount: UInt64, because why: String, counts: [String: UInt64]
   ) -> MergeError {
@@ -46,7 +47,7 @@ extension MergeError {
         circumstances: isInactive ? [.isInactive] : []))
   }
 
-  /// Returns the same failure to read the metadata, with the hint that the two devices seem to be
+  /// Returns a copy of this error with the hint that the metadata and data devices seem to be
   /// swapped.
   func ofSwappedDevices() -> MergeError {
     var error = hinting("the metadata and data devices seem to be swapped")
@@ -90,15 +91,16 @@ extension MergeError {
       context: Context(path: metadataPath, circumstances: isInactive ? [.isInactive] : []))
   }
 
-  /// Returns the error for a missing device of a resumed merge; after a reboot the device may still
-  /// come up.
+  /// Returns the error for a device of a resumed merge that does not exist; after a reboot, it may
+  /// not have appeared yet.
   static func deviceMissing(_ path: String, _ role: String) -> MergeError {
     MergeError(
       .deviceMissing, .busy, "cannot continue", at: path,
       because: "it does not exist, or not yet", context: Context(path: path, role: role))
   }
 
-  /// Returns the error for a device of zero bytes, such as one whose server is not connected.
+  /// Returns the error for a device with a size of zero, such as a network block device that is not
+  /// connected to its server.
   static func deviceEmpty(_ path: String, _ role: String) -> MergeError {
     MergeError(
       .deviceMissing, .busy, "cannot use the \(role)", at: path,
@@ -137,7 +139,7 @@ extension MergeError {
       .hinting("nothing was changed; to compare, run the same command again")
   }
 
-  /// Returns the error for an interrupted wait for a device that does not answer.
+  /// Returns the error for a signal that interrupts the wait for an unresponsive device.
   static func interruptedReading(_ path: String, because why: String) -> MergeError {
     interrupted(path, why)
   }

@@ -1,13 +1,13 @@
 internal import SystemPackage
 
-// The catalogue of errors about thin devices and snapshots of an active pool.
+// Errors about the thin devices and snapshots of an active pool.
 
 extension MergeError {
   // MARK: The thin device
 
-  /// Returns the error for a volume when LVM did not answer a query about it.
+  /// Returns the error for a volume about which LVM did not answer a query in time.
   ///
-  /// - `suspended`: the names of suspended mapped devices, which LVM waits for when it reads them.
+  /// - `suspended`: the names of suspended device-mapper devices; LVM hangs when it reads from one.
   static func lvmSilent(
     _ volume: String, after limit: Duration, suspended names: [String]
   ) -> MergeError {
@@ -23,9 +23,9 @@ extension MergeError {
       context: Context(name: volume, counts: ["suspended_devices": UInt64(names.count)]))
   }
 
-  /// Returns the error for a thin device that is open.
+  /// Returns the error for a thin device that is in use by another program.
   ///
-  /// - `takesSnapshot`: true if a snapshot of the thin device could be merged.
+  /// - `takesSnapshot`: true if a snapshot of the thin device could be merged instead.
   static func thinDeviceInUse(
     _ path: String, isReadOnly: Bool, takesSnapshot: Bool
   ) -> MergeError {
@@ -60,8 +60,8 @@ extension MergeError {
       hint: "try again when no other program manages it")
   }
 
-  /// Returns the error for a thin device behind several mapped devices, which makes a consistent
-  /// snapshot impossible.
+  /// Returns the error for a thin device that is mapped by several device-mapper devices, so that
+  /// no consistent snapshot can be taken.
   static func thinDeviceInUseTwice(_ path: String, through names: [String]) -> MergeError {
     MergeError(
       .thinDeviceInUseTwice, .busy, "the thin device is in use", at: path,
@@ -146,9 +146,9 @@ extension MergeError {
       context: Context(path: path, pool: pool))
   }
 
-  /// Returns the error for a pool in which no free number for a snapshot was found.
+  /// Returns the error for a pool in which no free device ID was found for a snapshot.
   ///
-  /// - `drawCount`: the numbers drawn at random.
+  /// - `drawCount`: how many random device IDs were tried.
   static func snapshotIDsUsedUp(
     _ path: String, pool: String, _ ids: ClosedRange<UInt32>, drawCount: Int
   ) -> MergeError {
@@ -159,10 +159,10 @@ extension MergeError {
       context: Context(path: path, pool: pool))
   }
 
-  /// Returns the error for a pool in which LVM would give a new volume the number of a snapshot, so
-  /// that the volume would be the snapshot.
+  /// Returns the error for a pool in which LVM could assign the device ID of a snapshot to a new
+  /// volume, and so use the snapshot as that volume.
   ///
-  /// - `highest`: the highest number of an LVM volume in the pool.
+  /// - `highest`: the highest device ID of any LVM volume in the pool.
   static func numbersOfLVMTooHigh(
     _ pool: String, highest: UInt32, _ ids: ClosedRange<UInt32>
   ) -> MergeError {

@@ -1,7 +1,7 @@
 internal import SystemPackage
 
-// The catalogue of errors about LVM volumes: those activated for a run, and the handover from a
-// merged one.
+// Errors about LVM volumes: about activating them for a run, and about replacing a merged volume
+// with its origin.
 
 extension MergeError {
   // MARK: Activation
@@ -13,8 +13,8 @@ extension MergeError {
       context: Context(name: name))
   }
 
-  /// Returns the same error with the hint to deactivate hidden volumes of the pool: LVM does not
-  /// activate the pool while they are active.
+  /// Returns an activation error with the hint to deactivate the pool's hidden volumes, since LVM
+  /// does not activate the pool while they are active; returns other errors unchanged.
   func whileActive(_ hiddenNames: [String]) -> MergeError {
     guard code == .volumeNotActivated, !hiddenNames.isEmpty else { return self }
     let words = hiddenNames.map(\.shellQuoted).joined(separator: " ")
@@ -51,6 +51,9 @@ extension MergeError {
       context: Context(name: name))
   }
 
+  /// Returns the error for a merged thin volume that cannot be replaced with its origin because
+  /// other volumes depend on either of the two.
+  ///
   /// - `others`: the other volumes, each with the name of the thin volume or origin that it depends
   ///   on.
   static func volumesOnOrigin(
@@ -67,7 +70,8 @@ extension MergeError {
       context: Context(name: originName))
   }
 
-  /// Returns the error for a finished merge whose handover was declined.
+  /// Returns the error for a finished merge after which the user declined to replace the thin
+  /// volume with its origin.
   static func handoverNotApproved(_ originName: String) -> MergeError {
     MergeError(
       .notApproved, .refused, "not finished in LVM", at: originName,
@@ -92,7 +96,9 @@ extension MergeError {
       hint: "use the size that LVM reports, and skip nothing", context: Context(name: thinName))
   }
 
-  /// - `reason`: part of a sentence.
+  /// Returns the error for a thin volume that is kept because it may still be needed.
+  ///
+  /// - `reason`: why the thin volume is still needed, worded as a clause.
   static func volumeNotAllMerged(
     _ thinName: String, _ originName: String, _ reason: String
   ) -> MergeError {
