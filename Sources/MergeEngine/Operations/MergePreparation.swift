@@ -1,4 +1,4 @@
-/// A requested merge: its source, origin, and options.
+/// A requested merge: its source, its origin and its options.
 struct MergeRequest {
   var source: MergeSource
   var originPath: String
@@ -7,54 +7,51 @@ struct MergeRequest {
   var resumed: OpenJournal?
 }
 
-/// A planned and checked merge, with all its devices open for reading.
+/// A planned and checked merge with all its devices open for reading.
 ///
-/// Every check that can refuse a merge is made here, both for a merge and for a dry run. Nothing is
+/// Every check that can refuse a merge is made here, for merging and for looking alike. Nothing is
 /// changed, except that the pool's session may hold a metadata snapshot.
 struct MergePreparation: ~Copyable {
-  /// The purpose of a preparation, which determines whether a refusal is thrown or only recorded.
+  /// The use of a preparation, which decides what becomes of a refusal.
   enum Purpose {
     /// A refusal is thrown, before the mappings are read if possible. The journal is locked.
     case merging
-    /// A refusal is recorded, and the plan is made anyway.
+    /// A refusal is kept, and the plan is made anyway.
     case looking
   }
 
   let environment: Environment
-  /// The session with the active pool; nil if no pool is active on the metadata device.
+  /// Nil where no pool is active on the metadata device.
   let session: PoolSession?
-  /// The plan for keeping the thin device unchanged; nil if there is no session, or if the thin
-  /// device cannot be kept unchanged.
+  /// Nil where there is no session, or where the thin device cannot be kept unchanged.
   let quiescence: QuiescencePlan?
   let originSession: OriginSession
-  /// The steps that make the origin ready when there is no session; nil for a regular file.
+  /// The steps that make the origin ready where there is no session; nil for a regular file.
   private let originPlan: OriginPlan?
   let devices: OpenDevices
   let origin: OpenFile
-  /// The default path of the merge's journal.
+  /// The default path of the journal.
   let usualPath: String
-  /// The mappings that the caller requested.
+  /// The requested mappings.
   private let wantedMappings: MergeSource.Mappings
-  /// The request, updated with the mappings that are held and the snapshot that is read.
+  /// The request, with the held mappings and the snapshot that is read.
   private(set) var request: MergeRequest
   private(set) var planned: PlannedMerge
-  /// The LVM changes to make once the merge has finished; nil if no handover was requested.
+  /// The LVM changes to make once the merge is finished; nil where no handover was requested.
   private let handover: VolumeHandover?
   /// The merge's key in the pool's record, as far as it is known before the merge has a journal.
   private let mergeKey: PoolState.MergeKey
-  /// Journals, at other paths, of unfinished merges onto the same origin that this merge abandons.
+  /// Journals at other paths of unfinished merges onto the same origin, which this merge gives up.
   let givenUp: [OpenFile]
-  /// The state of the journal file at the merge's journal path.
+  /// The current state of the journal's path.
   private(set) var slot: JournalSlot
-  /// The error that prevents the merge from starting now.
+  /// The error that keeps the merge from starting now.
   private(set) var refusal: MergeError?
-  /// The error that prevents the merge from using its journal.
+  /// The error that keeps the merge from using its journal.
   private(set) var journalRefusal: MergeError?
 
-  /// Plans and checks the requested merge.
-  ///
-  /// - Throws: `MergeError`: any refusal of the merge or, if the purpose is `looking`, only an
-  ///   error that prevents the merge from being planned.
+  /// - Throws: `MergeError`: the refusal of the merge or, with the purpose `looking`, only an error
+  ///   that keeps it from being planned.
   init(
     _ wanted: MergeRequest, _ session: PoolSession?, _ originSession: OriginSession? = nil,
     for purpose: Purpose, in environment: Environment
@@ -72,12 +69,11 @@ struct MergePreparation: ~Copyable {
     let wantedMappings = request.source.mappings
 
     let devices = try OpenDevices(request.source)
-    // This is checked first, so that an origin that belongs to the pool is reported as a pool
-    // device, not as in use by the pool.
+    // An origin that is a device of the pool is reported as such, not as in use by the pool.
     var origin = try devices.origin(request.originPath)
     let givenPath = request.originPath
     if let observed {
-      // The origin is written and recorded only under the path of its topmost layer.
+      // The origin is written to and recorded only under the path of its topmost layer.
       request.originPath = OriginPlan.topmostPath(of: givenPath, observed.devices)
       if request.originPath != givenPath { origin = try devices.origin(request.originPath) }
     }
@@ -145,7 +141,7 @@ struct MergePreparation: ~Copyable {
       planned = try PlannedMerge(
         request, devices, origin, journalPath: journalPath, session, in: environment)
     } catch {
-      // A real merge would already have thrown the first refusal.
+      // A merge would already have thrown the first refusal.
       throw refusals.first ?? request.resumed?.refusal(of: origin, insteadOf: error) ?? error
     }
     var sharers = originPlan?.sharers ?? []
@@ -168,8 +164,7 @@ struct MergePreparation: ~Copyable {
         handoverRefusal = error
       }
     }
-    // A device that starts sharing the origin while the user is being asked is not part of the
-    // question.
+    // A sharer that appears while the question is open was not named in it.
     request.options.pool = request.options.pool.agreeing(onlyTo: sharers)
     planned.add(sharers)
     var givenUp: [OpenFile] = []
@@ -225,8 +220,7 @@ struct MergePreparation: ~Copyable {
     refusal = refusals.first ?? handoverRefusal
   }
 
-  /// Records the first refusal if the purpose is `looking`; throws every refusal if it is
-  /// `merging`.
+  /// Collects refusals with the purpose `looking`; with `merging`, each one is thrown.
   private struct Refusals {
     let purpose: Purpose
     private(set) var first: MergeError?
@@ -241,7 +235,7 @@ struct MergePreparation: ~Copyable {
     }
   }
 
-  /// A report of what will be merged and what earlier runs of the same merge recorded.
+  /// The report of what will be merged and what earlier runs of the same merge recorded.
   var report: PlanReport {
     var report = planned.report
     report.refusal = refusal ?? journalRefusal
@@ -260,7 +254,7 @@ struct MergePreparation: ~Copyable {
     return report
   }
 
-  /// The journal of the same merge, if that merge has finished and is not to be repeated.
+  /// The journal of the same merge, if that merge is finished and not to be repeated.
   var finishedJournal: OpenJournal? {
     guard let journal = slot.journalOfSameMerge, journal.state.isFinished,
       !request.options.mergesAgain
@@ -268,15 +262,14 @@ struct MergePreparation: ~Copyable {
     return journal
   }
 
-  /// The IDs of all journals that this merge abandons.
+  /// The ids of all journals that this merge gives up.
   var givenUpIDs: [String] {
     var files = givenUp
     if case .superseded(let file, _) = slot { files.append(file) }
     return files.compactMap { environment.journals.id(of: $0) }
   }
 
-  /// Plans the merge again, from the new snapshot or from the thin device now that writes to it
-  /// have stopped.
+  /// Plans again, from the new snapshot or from the thin device now that it is at rest.
   mutating func planAgain(_ session: PoolSession) throws(MergeError) {
     session.hold.release()
     slot = .empty
@@ -296,10 +289,9 @@ struct MergePreparation: ~Copyable {
       of: slot, givenUp: givenUp, environment.marks(of: origin), environment.journals)
   }
 
-  /// Decides again, from the current state, which changes are needed, and makes all of them except
-  /// the snapshot.
+  /// Decides the changes again from the current state and makes them, all but the snapshot.
   ///
-  /// - Returns: The kind of access that keeps all other users off the origin.
+  /// - Returns: The use that keeps all other users off the origin.
   func apply() throws(MergeError) -> OriginUse {
     if let session, let quiescence {
       session.thinDeviceName = request.source.deviceName
@@ -313,12 +305,11 @@ struct MergePreparation: ~Copyable {
     return try originSession.apply(now)
   }
 
-  /// Checks again that no other merge onto the origin is unfinished, and that no other run has
-  /// finished this merge.
+  /// Checks again that no merge onto the origin is unfinished, and none has finished this one.
   ///
-  /// Another run may have merged onto the origin while the user was being asked.
+  /// Another run may have merged onto the origin while the question was open.
   ///
-  /// - `target`: the origin, which is locked from now on.
+  /// - `target`: the origin, locked from here on.
   func checkNoOtherMergeCame(onto target: OpenFile, _ marks: OriginMarks) throws(MergeError) {
     let options = request.options
     guard !options.restarts else { return }
@@ -334,13 +325,12 @@ struct MergePreparation: ~Copyable {
     }
   }
 
-  /// Returns the merge's existing journal, or creates one after moving other journals out of the
-  /// way.
+  /// Returns the existing journal of this merge, or creates one after moving other journals away.
   func journal(clearing marks: OriginMarks, byteCountMax: UInt64) throws(MergeError) -> OpenJournal
   {
     if let found = slot.journalOfSameMerge { return found }
-    // Marks that no longer matter are removed first: a journal that is moved away below may be the
-    // only record that explains one of the marks.
+    // Settled marks are removed first: a journal moved away below may be the only one that explains
+    // a mark.
     if !request.options.restarts { marks.removeSettled() }
     let taker = StatusReport.GivenUp(
       seconds: environment.secondsSince1970(), deviceID: planned.header.deviceID,
@@ -351,11 +341,10 @@ struct MergePreparation: ~Copyable {
       planned.journalPath, header: planned.header, byteCountMax: byteCountMax)
   }
 
-  /// Decides again, from the current state, how to keep the thin device unchanged.
+  /// Decides again, from the current state, how the thin device is kept unchanged.
   ///
-  /// - `before`: the decision made before the user was asked.
-  /// - Throws: `MergeError`, including when the origin or the merged device has since been
-  ///   replaced.
+  /// - `before`: the decision made before the question.
+  /// - Throws: `MergeError` also where the origin or the merged device has been replaced meanwhile.
   private func decidedAgain(
     _ before: QuiescencePlan, _ session: PoolSession
   ) throws(MergeError) -> QuiescencePlan {
@@ -380,10 +369,9 @@ struct MergePreparation: ~Copyable {
 }
 
 extension MergeRequest {
-  /// Returns the path of the same merge's journal if that merge has finished and should only be
-  /// compared.
+  /// Returns the path of the same merge's journal if that merge is finished and is to be compared.
   ///
-  /// - Returns: The path; nil also if no path was requested and the journal is at the default path.
+  /// - Returns: Nil also where no path was requested and the journal is at the default path.
   fileprivate func finishedJournalPath(
     _ data: OpenFile, onto origin: OpenFile, marked: [MarkedMerge], in environment: Environment
   ) -> String? {
@@ -393,19 +381,19 @@ extension MergeRequest {
       return FinishedMergeComparison(environment: environment).find(
         of: source.deviceID, data, onto: origin, journalPath: options.journalPath)?.journalPath
     }
-    // The default path is always checked.
+    // The default path is checked in any case.
     let journal = MarkedMerge.journal(
       of: source.deviceID, data, onto: origin, among: marked,
       dataIsTheSame: options.dataIsTheSame)
     return journal?.file.path
   }
 
-  /// Fills in the mappings and the thin device's size from the pool.
+  /// Fills in the mappings and the size that the pool provides.
   fileprivate mutating func complete(
     _ session: PoolSession, _ observed: ObservedPool
   ) throws(MergeError) {
-    // A metadata snapshot remains usable after more blocks were mapped only if the user specified
-    // its root.
+    // Only a metadata snapshot whose root the user gave is usable even after more blocks were
+    // mapped.
     if let header = resumed?.header, case .metadataSnapshot(let named?) = header.mappings,
       observed.heldRoot == named
     {
@@ -419,7 +407,7 @@ extension MergeRequest {
 }
 
 extension MergeSource {
-  /// Sets the thin device's name and UUIDs to those of the given LVM volume.
+  /// Sets the thin device's name and UUIDs from LVM.
   fileprivate mutating func take(_ known: KnownVolume) {
     deviceName = known.fullName
     volume = known.uuids
@@ -427,8 +415,8 @@ extension MergeSource {
 }
 
 extension OpenJournal {
-  /// Returns the refusal to report when an origin is too short only because it is not the journal's
-  /// origin or because it was shortened; nil for any other error.
+  /// Returns the refusal of an origin that is too short only because it is not the journal's origin
+  /// or was shortened; nil for any other error.
   fileprivate func refusal(of origin: OpenFile, insteadOf error: MergeError) -> MergeError? {
     guard error.code == .originTooShort,
       let difference = JournalMatch.originDifference(
@@ -441,8 +429,6 @@ extension OpenJournal {
 }
 
 extension PoolState.MergeKey {
-  /// Creates the key of a merge onto the given origin.
-  ///
   /// - `origin`: the topmost layer of the origin.
   init(of origin: OpenFile, journalID: String?) {
     self.init(originName: DeviceIdentity.nameOrPlace(of: origin), journalID: journalID)
@@ -450,8 +436,8 @@ extension PoolState.MergeKey {
 }
 
 extension Environment {
-  /// Returns the merge's key in the pool's record, with the ID of the journal to resume or, for a
-  /// new merge, of any journal at the merge's journal path.
+  /// Returns the merge's key in the pool's record, with the id of the journal to resume or of the
+  /// journal at the merge's journal path.
   fileprivate func mergeKey(
     of request: MergeRequest, onto origin: OpenFile
   ) -> PoolState.MergeKey {

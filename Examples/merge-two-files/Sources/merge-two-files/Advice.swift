@@ -6,7 +6,7 @@ func advice(on error: MergeError) -> String {
     switch error.kind {
     case .refused: "nothing was written; fix the cause first"
     case .busy: "nothing was written; try again later"
-    case .journalConflict: "nothing was written; the journal does not match the source and the origin"
+    case .journalConflict: "nothing was written; the journal does not match the devices"
     case .stopped: "stopped before anything was written; run it again"
     case .bug: "a bug in the engine"
     }
