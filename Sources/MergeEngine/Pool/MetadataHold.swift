@@ -109,10 +109,10 @@ package final class MetadataHold {
     }
   }
 
-  /// Throws unless another program's metadata snapshot is up to date.
+  /// Throws if the held metadata snapshot, which another program took, is out of date.
   ///
-  /// Up to date means that the mappings of the given thin device have not changed since it was
-  /// taken, or that nothing in the whole pool has.
+  /// It is out of date if both the given thin device's mappings and the pool's metadata as a whole
+  /// have changed since it was taken. If no thin device is given, only the whole pool counts.
   private func checkIsFresh(for deviceID: UInt32?) throws(MergeError) {
     try pool.commit()
     let held = try pool.heldMetadata()
@@ -284,7 +284,7 @@ package final class MetadataHold {
     return try pool.superblock().heldRoot != nil
   }
 
-  /// Returns whether the metadata snapshot held now is the one in the record.
+  /// Returns whether the currently held metadata snapshot is the one that this tool recorded.
   private func isOurs(_ hold: PoolState.MetadataHold) throws(MergeError) -> Bool {
     guard let block = try pool.superblock().heldRoot?.rawValue else { return false }
     let copy = try pool.heldMetadata().superblock

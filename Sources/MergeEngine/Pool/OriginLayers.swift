@@ -46,7 +46,7 @@ struct OriginLayers {
     }
   }
 
-  /// Makes writable again every recorded layer that something has since made read-only.
+  /// Makes each recorded layer writable again if something has since made it read-only.
   ///
   /// - Returns: true if there was such a layer and all of them are writable now.
   func makeWritableAgain() -> Bool {

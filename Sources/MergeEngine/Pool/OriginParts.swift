@@ -7,7 +7,7 @@ struct OriginParts {
   let text: String
 
   /// - `device`: a mapped thin device, whose table refers to its origin by number.
-  /// - Returns: nil if any component has no identity, table or backing file.
+  /// - Returns: nil if there is a component with no identity, no table and no backing file.
   init?(of device: MappedDevice, _ devices: MappedDevices) {
     var texts: [String] = []
     for origin in Self.origins(of: device) where DeviceIdentity.name(origin).isEmpty {

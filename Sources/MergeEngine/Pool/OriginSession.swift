@@ -26,7 +26,7 @@ package final class OriginSession {
     self.note = note
   }
 
-  /// Restores every origin that a killed run left writable to read-only.
+  /// Makes origins read-only again if a killed run left them writable.
   ///
   /// - Returns: notes about the steps that could not be undone, for each record left behind, keyed
   ///   by its path.
@@ -63,7 +63,7 @@ package final class OriginSession {
     return plan
   }
 
-  /// Returns which users may have the origin open until the plan is applied.
+  /// Returns the kind of access with which to open the origin until the plan is applied.
   package func use(_ plan: OriginPlan) -> OriginUse { plan.use(users: [], mapper.holders) }
 
   /// Makes the planned changes to the origin.
@@ -82,8 +82,8 @@ package final class OriginSession {
     return use(plan)
   }
 
-  /// Makes the origin writable again if something made it read-only in mid-merge, and adds a note
-  /// about it.
+  /// Makes the origin writable again if something made it read-only during the merge, and adds a
+  /// note about it.
   ///
   /// - Returns: false if the origin was not read-only, or could not be made writable.
   func makeWritableAgain() -> Bool {

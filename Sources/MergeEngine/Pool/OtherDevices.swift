@@ -92,7 +92,7 @@ struct OtherDevices {
   ///
   /// A device that was created or has changed since then counts as not agreed to.
   ///
-  /// - Returns: all of these devices.
+  /// - Returns: all devices that use the origin or may use it.
   func checkConsent(_ options: PoolOptions) throws(MergeError) -> [OriginSharer] {
     let shown = plan?.origin?.sharers.map { $0.completed(from: all, of: pool.device) } ?? []
     let new = shown.filter { !options.agrees(to: $0) }

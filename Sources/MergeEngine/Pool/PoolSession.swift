@@ -117,7 +117,7 @@ package final class PoolSession {
     return try others.checkConsent(options)
   }
 
-  /// Returns which users may have the origin open until the plan is applied.
+  /// Returns the kind of access with which to open the origin until the plan is applied.
   func use(_ plan: QuiescencePlan?) -> OriginUse {
     guard let plan, let origin = plan.origin else { return .exclusive }
     return origin.use(users: plan.usersBefore, pool.mapper.holders)
@@ -128,8 +128,8 @@ package final class PoolSession {
   /// Takes a metadata snapshot from which to read a source, unless a usable one is already held.
   ///
   /// - `observed`: the pool's state, if it has already been read; nil to read it now.
-  /// - Throws: `MergeError` as ``MetadataHold`` does; `busy` if the snapshot to merge is no longer
-  ///   in the metadata snapshot.
+  /// - Throws: `MergeError`: those that ``MetadataHold`` throws, and `busy` if the snapshot to
+  ///   merge is no longer in the metadata snapshot.
   func hold(
     _ source: inout MergeSource, _ observed: ObservedPool? = nil, isResumed: Bool = false
   ) throws(MergeError) {
@@ -138,8 +138,8 @@ package final class PoolSession {
     source.mappings = try hold.hold(
       source.mappings, of: source.readID, observed,
       ignoresNeedsCheck: source.ignoresNeedsCheck, isResumed: isResumed)
-    // Another program's metadata snapshot predates our snapshot; it has the same mappings of the
-    // thin device.
+    // A metadata snapshot taken by another program predates our snapshot, but contains the thin
+    // device with the same mappings.
     if source.snapshotID != nil, !hold.isOwn, try !snapshots.isHeld(source.readID) {
       source.snapshotID = nil
     }
@@ -194,7 +194,9 @@ package final class PoolSession {
     return origin.use(users: plan.users, pool.mapper.holders)
   }
 
-  /// Makes the planned snapshot, if any, suspending the thin device meanwhile if it is active.
+  /// Makes the planned snapshot, if any.
+  ///
+  /// An active thin device is suspended while the snapshot is made.
   ///
   /// By the time this is called, all other checks that can refuse the merge have passed.
   package func makeSnapshot() throws(MergeError) {
@@ -227,8 +229,8 @@ package final class PoolSession {
     return live[0].mappingRoot != live[1].mappingRoot
   }
 
-  /// Makes the origin writable again if something made it read-only in mid-merge, and adds a note
-  /// about it.
+  /// Makes the origin writable again if something made it read-only during the merge, and adds a
+  /// note about it.
   ///
   /// - Returns: false if the origin was not read-only, or could not be made writable.
   func makeOriginWritableAgain() -> Bool {
@@ -298,7 +300,8 @@ package final class PoolSession {
   package func checkStillQuiesced() throws(MergeError) {
     guard let applied else { return }
     let found = try pool.devices()
-    // When a snapshot is read, the thin device may have been activated or removed.
+    // If a snapshot was merged, the thin device itself may have been activated or removed in the
+    // meantime.
     let thinDevice = pool.state.snapshot(applied.deviceID)?.originalID ?? applied.deviceID
     let users =
       applied.readsSnapshot ? found.showing(thinDevice, of: pool.device.number) : applied.users
@@ -311,23 +314,23 @@ package final class PoolSession {
     }
     guard readsThinDevice(applied) else { return }
     try checkNotWritable(applied, found)
-    // A loaded table is about to go live.
+    // A table that is loaded as the inactive one is about to go live.
     let loaded = found.showing(applied.deviceID, of: pool.device.number).first {
       !$0.inactiveTable.isEmpty
     }
     if let loaded { throw .thinDeviceActivated(loaded.path) }
-    // No table shows a device that was activated, written to and deactivated again.
+    // The tables do not reveal whether a device was activated, written to and deactivated again.
     guard !watch.hasSeenChanges else {
       throw .thinDeviceMaybeActivated(applied.deviceID, pool: pool.name)
     }
   }
 
-  /// Checks in mid-merge that nothing can write to the thin device, if it is read directly.
+  /// Checks, during the merge, that nothing can write to the thin device, if it is read directly.
   ///
   /// Open counts are ignored because udev and LVM open devices briefly. Inactive tables are ignored
   /// because LVM reloads the same table when a pool grows.
   ///
-  /// - Throws: `MergeError`.
+  /// - Throws: `MergeError` if something can write to the thin device.
   package func checkNotWritable() throws(MergeError) {
     guard let applied, readsThinDevice(applied) else { return }
     try checkNotWritable(applied, pool.devices())

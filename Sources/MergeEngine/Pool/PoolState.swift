@@ -34,7 +34,7 @@ package struct PoolState: Equatable, Sendable {
     }
   }
 
-  /// A metadata snapshot that was requested.
+  /// A metadata snapshot that this tool requested from the kernel.
   package struct MetadataHold: Equatable, Sendable, Codable {
     /// The pool's time counter before the request, while no metadata snapshot was held.
     package var timeBefore: UInt32
@@ -109,7 +109,7 @@ package struct PoolState: Equatable, Sendable {
       mayBeSuspended = thinDevice != nil
     }
 
-    /// True if a merge has begun to write from the snapshot and is not finished.
+    /// True if an unfinished merge needs the snapshot.
     package var isNeeded: Bool { hasBegun && !isMerged }
 
     /// True if no merge has begun to write from the snapshot, so its data may exist nowhere else.
@@ -160,7 +160,7 @@ package struct PoolState: Equatable, Sendable {
     }
   }
 
-  /// A thin device that was removed for the duration of a merge.
+  /// A mapped thin device that was removed for the duration of a merge.
   package struct Removal: Equatable, Sendable, Codable {
     package var device: MappedDevice
     package var bootID: String
@@ -170,7 +170,8 @@ package struct PoolState: Equatable, Sendable {
     /// written by version 0.1.0.
     package var originParts: String?
     package var isPutBack: Bool
-    /// True if the device stays removed and only its name is remembered.
+    /// True if the device is to stay removed; it is then recorded only so that its name is
+    /// recognized.
     package var staysRemoved = false
 
     package init(

@@ -134,7 +134,7 @@ final class RemovedDevices {
   private func activate(
     _ volume: KnownVolume, _ device: MappedDevice
   ) throws(MergeError) -> ActivationFailure? {
-    // LVM would hang on suspended devices.
+    // LVM would wait until the suspended devices are resumed.
     guard !pool.state.snapshots.contains(where: \.mayBeSuspended) else {
       return .devicesSuspended
     }
