@@ -234,7 +234,7 @@ extension MergeError {
     case journalBytesTwice = "journal-bytes-twice"
     /// An entry of the journal is larger than a transfer can be.
     case journalEntryTooLarge = "journal-entry-too-large"
-    /// The journal records more bytes than the merge has.
+    /// The journal records more bytes than the merge covers.
     case journalTooManyBytes = "journal-too-many-bytes"
     /// The entries of the journal are not in ascending order.
     case journalOutOfOrder = "journal-out-of-order"
@@ -242,7 +242,7 @@ extension MergeError {
     case journalChanged = "journal-changed"
     /// The journal records bytes that the thin device does not map.
     case journalUnmapped = "journal-unmapped"
-    /// The journal does not prove that the whole merge is done.
+    /// The journal does not prove that the whole merge is complete.
     case journalIncomplete = "journal-incomplete"
 
     // MARK: Finding the pool and the thin device
