@@ -12,7 +12,7 @@ public struct MergeError: Error, Equatable, Sendable {
     /// The verb stopped early, on a device error or on request; a merge can usually be resumed.
     case stopped
     /// Nothing was written: the journal belongs to another, unfinished merge, or is corrupt; the
-    /// merge is finished and source or origin were written since; or the origin contains almost
+    /// merge is finished, but its source or origin was written later; or the origin contains almost
     /// nothing recorded by an unfinished merge.
     case journalConflict
     /// Nothing was written: something needed is in use or, for a resumed merge, not there (yet);

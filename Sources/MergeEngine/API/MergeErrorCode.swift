@@ -129,7 +129,7 @@ extension MergeError {
     case mergeNotFinished = "merge-not-finished"
     /// The merge to be resumed is already finished.
     case mergeFinished = "merge-finished"
-    /// The merge is finished, but a run's changes to its pool are not undone yet.
+    /// The merge is finished, but a run's changes to the pool have not been undone yet.
     case mergeNotSettled = "merge-not-settled"
 
     // MARK: The journal's file
@@ -191,7 +191,7 @@ extension MergeError {
     case journalOfOtherSize = "journal-of-other-size"
     /// The journal belongs to other mappings of the thin device.
     case journalOfOtherMappings = "journal-of-other-mappings"
-    /// A path from the journal, or its replacement, leads to another device.
+    /// A path from the journal, or its replacement, leads to a different device.
     case notRecordedDevice = "not-recorded-device"
     /// A device without an identity may not be the one in the journal.
     case deviceNotIdentified = "device-not-identified"
