@@ -12,7 +12,7 @@ public struct MergeError: Error, Equatable, Sendable {
     /// The verb stopped early, on a device error or on request; a merge can usually be resumed.
     case stopped
     /// Nothing was written: the journal belongs to another, unfinished merge, or is corrupt; the
-    /// merge is finished and source or origin were written since; or the origin contains almost
+    /// merge is finished, but its source or origin was written later; or the origin contains almost
     /// nothing recorded by an unfinished merge.
     case journalConflict
     /// Nothing was written: something needed is in use or, for a resumed merge, not there (yet);
@@ -68,7 +68,7 @@ public struct MergeError: Error, Equatable, Sendable {
   /// The whole sentence: step, place, cause.
   public var message: String { "\(what), \(place): \(why)" }
 
-  /// Returns the same failure with another hint.
+  /// Returns the same failure with a different hint.
   func hinting(_ hint: String) -> MergeError {
     var error = self
     error.hint = hint
@@ -141,7 +141,7 @@ extension MergeError {
     public var recordedPastEnd: PastEndPolicy?
     /// The conditions that apply.
     public var circumstances: Set<Circumstance>
-    /// At most one error; an array because a structure cannot contain itself.
+    /// At most one error, stored in an array because a structure cannot contain itself.
     private var causes: [MergeError]
 
     /// The error that led to this one.

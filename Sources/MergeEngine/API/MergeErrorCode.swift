@@ -129,7 +129,7 @@ extension MergeError {
     case mergeNotFinished = "merge-not-finished"
     /// The merge to be resumed is already finished.
     case mergeFinished = "merge-finished"
-    /// The merge is finished, but a run's changes to its pool are not undone yet.
+    /// The merge is finished, but a run's changes to the pool have not been undone yet.
     case mergeNotSettled = "merge-not-settled"
 
     // MARK: The journal's file
@@ -191,7 +191,7 @@ extension MergeError {
     case journalOfOtherSize = "journal-of-other-size"
     /// The journal belongs to other mappings of the thin device.
     case journalOfOtherMappings = "journal-of-other-mappings"
-    /// A path from the journal, or its replacement, leads to another device.
+    /// A path from the journal, or its replacement, leads to a different device.
     case notRecordedDevice = "not-recorded-device"
     /// A device without an identity may not be the one in the journal.
     case deviceNotIdentified = "device-not-identified"
@@ -234,7 +234,7 @@ extension MergeError {
     case journalBytesTwice = "journal-bytes-twice"
     /// An entry of the journal is larger than a transfer can be.
     case journalEntryTooLarge = "journal-entry-too-large"
-    /// The journal records more bytes than the merge has.
+    /// The journal records more bytes than the merge covers.
     case journalTooManyBytes = "journal-too-many-bytes"
     /// The entries of the journal are not in ascending order.
     case journalOutOfOrder = "journal-out-of-order"
@@ -242,7 +242,7 @@ extension MergeError {
     case journalChanged = "journal-changed"
     /// The journal records bytes that the thin device does not map.
     case journalUnmapped = "journal-unmapped"
-    /// The journal does not prove that the whole merge is done.
+    /// The journal does not prove that the whole merge is complete.
     case journalIncomplete = "journal-incomplete"
 
     // MARK: Finding the pool and the thin device

@@ -143,7 +143,7 @@ package enum NoSnapshotReason: Equatable, Sendable {
   case dataNearlyUsedUp(freeBlockCount: UInt64, blockCount: UInt64)
 }
 
-/// The reason that LVM did not activate or deactivate a volume as told.
+/// The reason that LVM did not activate or deactivate a volume as requested.
 package enum ActivationFailure: Equatable, Sendable {
   /// LVM was not run because it waits for suspended devices.
   case devicesSuspended
@@ -151,7 +151,7 @@ package enum ActivationFailure: Equatable, Sendable {
   /// LVM succeeded but found no volume with that uuid in the group, or is configured not to
   /// activate the volume.
   case noneSelected(uuid: String, group: String)
-  /// LVM did not exit within that time and was sent SIGTERM.
+  /// LVM did not exit within the given time and was sent SIGTERM.
   case tookTooLong(Duration)
 
   /// Part of a sentence.
