@@ -17,8 +17,7 @@ let interruption = Interruption()
 for number in [SIGINT, SIGTERM, SIGHUP] {
   signal(number) { number in
     interruption.request()
-    // A lost connection sends SIGHUP more than once, so only a second Ctrl-C ends the process
-    // immediately.
+    // A lost connection sends SIGHUP more than once; only a second Ctrl-C ends the process.
     if number == SIGINT { signal(number, SIG_DFL) }
   }
 }
