@@ -157,16 +157,17 @@ extension Environment {
   /// Returns a copy of this environment that traces every device-mapper change and every program
   /// run, each as one line before it happens.
   package func traced(by trace: @escaping @Sendable (String) -> Void) -> Environment {
+    typealias Run = @Sendable ([String]) -> Program.End
+    func traced(_ run: @escaping Run) -> Run {
+      { command in
+        trace("run: \(command.map(\.shellQuoted).joined(separator: " "))")
+        return run(command)
+      }
+    }
     var environment = self
     environment.deviceMapper = TracedDeviceMapper(mapper: deviceMapper, trace: trace)
-    environment.runProgram = { [runProgram] command in
-      trace("run: \(command.map(\.shellQuoted).joined(separator: " "))")
-      return runProgram(command)
-    }
-    environment.runChange = { [runChange] command in
-      trace("run: \(command.map(\.shellQuoted).joined(separator: " "))")
-      return runChange(command)
-    }
+    environment.runProgram = traced(runProgram)
+    environment.runChange = traced(runChange)
     return environment
   }
 

@@ -1,5 +1,18 @@
 internal import MergeEngine
 
+/// The format of a report (text or JSON) and the layout of its text.
+struct ReportStyle {
+  var format = OutputFormat.text
+  /// The column at which lines wrap; nil if lines do not wrap.
+  var columnCount: Int?
+  /// True if the report includes details that few readers need.
+  var showsDetails = false
+  var colors = Colors.none
+
+  /// A style without line wrapping, color or details.
+  static let plain = ReportStyle()
+}
+
 /// A report for people: a sentence, aligned lines with labels and values, figures, and the next
 /// steps.
 struct ReportText {

@@ -1,18 +1,5 @@
 internal import ArgumentParser
 
-/// The format of a report (text or JSON) and the layout of its text.
-struct ReportStyle {
-  var format = OutputFormat.text
-  /// The column at which lines wrap; nil if lines do not wrap.
-  var columnCount: Int?
-  /// True if the report includes details that few readers need.
-  var showsDetails = false
-  var colors = Colors.none
-
-  /// A style without line wrapping, color or details.
-  static let plain = ReportStyle()
-}
-
 /// The choice of when to color text.
 enum ColorMode: String, CaseIterable, ExpressibleByArgument, Sendable {
   /// Color on a terminal, unless `NO_COLOR` is set.
